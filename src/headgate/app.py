@@ -1,0 +1,140 @@
+"""The composition root: builds every collaborator, starts and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import uvicorn
+
+from headgate.config.compile import compile_snapshot
+from headgate.config.document import Document
+from headgate.config.load import Loaded
+from headgate.config.reload import Watcher
+from headgate.endpoints.server import ClientConnection
+from headgate.endpoints.table import Endpoints
+from headgate.gateway.gateway import Gateway
+from headgate.types.principal import Principal
+from headgate.types.snapshot import Snapshot
+from headgate.upstream.call import Caller
+from headgate.upstream.pool import Pool
+
+DRAIN_S = 10
+# Longer than the keep-alive of the usual clients and load balancers, so that it is they who close an idle connection.
+KEEP_ALIVE_S = 75
+BACKLOG = 2048
+log = logging.getLogger("headgate")
+
+
+class Published:
+    """Holds the current snapshot; a reload swaps it in one assignment."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.current = snapshot
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self.current = snapshot
+        log.info("configuration revision %d is in use", snapshot.revision)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, told when it listens, and ending with a plain return on SIGINT and SIGTERM."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None], on_hangup: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+        self._on_hangup = on_hangup
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._on_listening()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn would raise the signal again after the drain, and a clean stop would look like a crash."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+
+async def run(
+    loaded: Loaded,
+    *,
+    issued: Mapping[bytes, Principal],
+    listener: socket.socket,
+    env: Mapping[str, str],
+    reload: Callable[[], Loaded],
+    on_listening: Callable[[Snapshot], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM, then let open streams finish for up to `DRAIN_S` seconds.
+
+    `issued` are keys made outside the document; `reload` reads the document anew when it has changed.
+    """
+
+    def build(document: Document, revision: int) -> Snapshot:
+        return compile_snapshot(document, revision=revision, created=int(time.time()), issued_keys=issued)
+
+    published = Published(build(loaded.document, 1))
+    pool = Pool()
+    gateway = Gateway(Caller(pool, env), asyncio.get_running_loop().time)
+    watcher = Watcher(loaded, revision=1, load=reload, build=build, publish=published.publish, complain=log.warning)
+    server = Server(
+        _server_config(Endpoints(published, gateway)),
+        on_listening=lambda: on_listening(published.current),
+        on_hangup=watcher.poke,
+    )
+    watcher.start()
+    # What is alive now stays alive; without this every full collection walks over all of it.
+    gc.collect()
+    gc.freeze()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await watcher.stop()
+        await pool.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a listening address. Raises OSError; its `strerror` says why."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    os.set_inheritable(listener.fileno(), False)
+    return listener
+
+
+def _server_config(app: Endpoints) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=ClientConnection,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )

@@ -1,0 +1,135 @@
+"""`headgate check`: is the document right, and what would run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from headgate.config.compile import compile_snapshot
+from headgate.config.document import Document, ProviderPart
+from headgate.config.load import Loaded, load_document
+from headgate.config.offering import offers_of
+from headgate.config.problems import ConfigError
+from headgate.config.schema import document_schema
+from headgate.types.deployment import Candidate, Offer
+from headgate.types.snapshot import Route, Snapshot
+from headgate.wire import json
+
+OK = 0
+BAD_DOCUMENT = 2
+
+
+def check(file: Path | None, schema: bool) -> int:
+    """Print what the document makes run, or its problems on stderr; with `schema`, the JSON Schema instead.
+
+    Touches no network. Returns the exit code: 0, or 2 for a document that cannot be used.
+    """
+    if schema:
+        print(json.encode(document_schema()).decode())
+        return OK
+    try:
+        loaded = load_document(file, os.environ, Path.cwd())
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return BAD_DOCUMENT
+    for line in report(loaded):
+        print(line)
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return OK
+
+
+def report(loaded: Loaded) -> list[str]:
+    """What would run, without any secret: one line for each key, provider and candidate."""
+    document = loaded.document
+    snapshot = compile_snapshot(document, revision=1, created=0, issued_keys={})
+    server = document.server
+    lines = [
+        f"configuration: {loaded.source}",
+        f"server: http://{_bracketed(server.host)}:{server.port}, bodies up to {server.max_body_mb} MB",
+        "keys:",
+        *_keys(loaded),
+        "providers:",
+        *_providers(loaded),
+    ]
+    if document.models:
+        lines += ["routes:", *_routes(document, snapshot)]
+    return lines
+
+
+def _keys(loaded: Loaded) -> list[str]:
+    if not loaded.document.keys:
+        return ["  none here; one is made at the first start"]
+    return [
+        f"  {key.name}: {_origin(loaded, ('keys', index, 'secret'))}, may use {', '.join(key.models)}"
+        for index, key in enumerate(loaded.document.keys)
+    ]
+
+
+def _providers(loaded: Loaded) -> list[str]:
+    offers = offers_of(loaded.document)
+    return [
+        f"  {name}: {_host(entry)}, {_offers(name, offers[name])}, {_credentials(loaded, name, entry)}"
+        for name, entry in loaded.document.providers.items()
+    ]
+
+
+def _host(entry: ProviderPart) -> str:
+    """Where it is called: the host alone, because paths can hold account numbers."""
+    parts = urlsplit(entry.base_url or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "inside Headgate"
+
+
+def _offers(name: str, offers: tuple[Offer, ...]) -> str:
+    if [offer.upstream_id for offer in offers] == ["*"] and not offers[0].declared:
+        return f"any model as {name}/<id>"
+    return f"{len(offers)} offer" + ("s" if len(offers) != 1 else "")
+
+
+def _credentials(loaded: Loaded, name: str, entry: ProviderPart) -> str:
+    if name in loaded.found:
+        return f"credential ${loaded.found[name]} from the environment"
+    if entry.credentials:
+        named = [
+            f"{one.name} ({_origin(loaded, ('providers', name, 'credentials', index, 'api_key'))})"
+            for index, one in enumerate(entry.credentials)
+        ]
+        return f"credentials {', '.join(named)}"
+    if entry.api_key is None:
+        return "no credential"
+    return f"credential {_origin(loaded, ('providers', name, 'api_key'))}"
+
+
+def _origin(loaded: Loaded, path: tuple[str | int, ...]) -> str:
+    """What stands for a secret in print: the variable it came from, never the secret."""
+    variables = loaded.origins.get(path)
+    return " ".join(f"${variable}" for variable in variables) if variables else "written in the document"
+
+
+def _routes(document: Document, snapshot: Snapshot) -> list[str]:
+    lines: list[str] = []
+    by_name = {**snapshot.routes, **{route.name: route for route in snapshot.patterns}}
+    for name in document.models:
+        route = by_name[name]
+        lines.append(f"  {name} ({route.order}):")
+        lines += [f"    {text}" for text in _candidates(route)]
+    return lines
+
+
+def _candidates(route: Route) -> list[str]:
+    if "*" in route.name:
+        return [*route.templates, *(f"{template} (fallback)" for template in route.fallback_templates)]
+    return [*map(_candidate, route.targets), *(f"{_candidate(one)} (fallback)" for one in route.fallback)]
+
+
+def _candidate(candidate: Candidate) -> str:
+    deployment = candidate.deployment
+    if "*" not in deployment.offer.upstream_id:
+        return deployment.name
+    return deployment.name.replace(deployment.offer.upstream_id, candidate.upstream_id, 1)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,1 @@
+"""The operator's document, from the file to a published snapshot: load → check → compile → reload."""

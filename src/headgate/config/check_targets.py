@@ -1,0 +1,133 @@
+"""Whether every route leads somewhere, and what to say when it does not."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from headgate.config.document import Document, RoutePart
+from headgate.config.entries import is_hosted, row_of
+from headgate.config.findings import Findings
+from headgate.config.offering import Offering
+from headgate.config.problems import Path, shorten
+from headgate.config.wording import nearest
+from headgate.providers.builtin import PROVIDERS
+from headgate.providers.provider import Provider
+from headgate.types.deployment import Offer
+
+_LONGEST_NAME = 256
+_SUGGESTIONS = 3
+
+
+def check_routes(document: Document, offering: Offering, findings: Findings) -> None:
+    """Find routes that lead nowhere, that lead to something retired, or whose `*` makes no sense."""
+    for name, route in document.models.items():
+        _check_name(name, findings)
+        for key, targets in (("targets", route.targets), ("fallback", route.fallback)):
+            for index, target in enumerate(targets):
+                _check_target(name, ("models", name, key, index), target, document, offering, findings)
+        _check_repeats(name, route, findings)
+
+
+def targets_of(document: Document) -> list[str]:
+    """Every target and fallback of every route, in written order."""
+    return [target for route in document.models.values() for target in (*route.targets, *route.fallback)]
+
+
+def _check_name(name: str, findings: Findings) -> None:
+    path: Path = ("models", name)
+    if not name or len(name) > _LONGEST_NAME:
+        findings.problem(path, f"a model name has 1 to {_LONGEST_NAME} characters")
+    elif name != name.strip() or not name.isprintable():
+        findings.problem(path, "a model name holds no line break and no spaces around it")
+    elif name.count("*") > 1:
+        findings.problem(path, "holds more than one *")
+
+
+def _check_repeats(name: str, route: RoutePart, findings: Findings) -> None:
+    seen: set[str] = set()
+    for key, targets in (("targets", route.targets), ("fallback", route.fallback)):
+        for index, target in enumerate(targets):
+            if target in seen:
+                findings.warn(("models", name, key, index), f"'{shorten(target)}' stands here a second time")
+            seen.add(target)
+
+
+def _check_target(
+    name: str, path: Path, target: str, document: Document, offering: Offering, findings: Findings
+) -> None:
+    if "*" in target:
+        if "*" not in name:
+            findings.problem(path, "holds a *, which only has a meaning in a route whose name holds one")
+        elif not offering.can_match(target) and not _cannot_judge(target, findings):
+            findings.problem(path, f"no configured provider offers anything that fits '{shorten(target)}'")
+        return
+    choices = offering.resolve(target)
+    if choices:
+        _warn_of_age(path, [choice.offer for choice in choices], findings)
+    elif not _cannot_judge(target, findings):
+        findings.problem(path, _why_nobody(target, document, offering))
+
+
+def _cannot_judge(target: str, findings: Findings) -> bool:
+    """Whether a provider that could not be read might offer it."""
+    provider, slash, _ = target.partition("/")
+    if slash and row_of(provider) is not None:
+        return findings.is_spoilt("providers", provider)
+    return findings.spoilt_providers
+
+
+def _warn_of_age(path: Path, offers: list[Offer], findings: Findings) -> None:
+    if all(offer.retired for offer in offers):
+        findings.warn(path, f"{_served(offers[0])} is retired, as far as we know; requests to it will likely fail")
+        return
+    for offer in offers:
+        if offer.deprecated_on and not offer.retired:
+            findings.warn(path, f"{_served(offer)} is to be retired on {offer.deprecated_on}")
+
+
+def _served(offer: Offer) -> str:
+    return f"{offer.provider}/{offer.upstream_id}"
+
+
+def _why_nobody(target: str, document: Document, offering: Offering) -> str:
+    shown = f"'{shorten(target)}'"
+    if target in document.models:
+        return f"{shown} is itself a route; a target is what a provider offers"
+    provider, slash, upstream_id = target.partition("/")
+    if slash and provider in offering.pins:
+        known = list(offering.pins[provider])
+        declare = f"; if it is new, declare it under providers.{provider}.models"
+        return f"{provider} does not offer '{shorten(upstream_id)}'{_near(upstream_id, known)}{declare}"
+    if slash and (row := row_of(provider)) is not None:
+        return f"{shown} needs the provider {provider}, which is not configured; {_how_to_add(row)}"
+    near = nearest(provider, list(dict.fromkeys((*offering.pins, *PROVIDERS)))) if slash else None
+    meant = f"{shown}: no provider is called {shorten(provider)}; did you mean {near}/{shorten(upstream_id)}?"
+    if near and offering.pin(f"{near}/{upstream_id}"):
+        return meant
+    if slash and (choices := offering.resolve(upstream_id)):
+        sellers = ", ".join(dict.fromkeys(choice.offer.provider for choice in choices))
+        return f"{shown}: no provider is called {shorten(provider)}; '{shorten(upstream_id)}' is offered by {sellers}"
+    nearest_names = _near(target, list(offering.names))
+    if near and not nearest_names:
+        return meant
+    return f"no configured provider offers {shown}{nearest_names}"
+
+
+def _how_to_add(row: Provider) -> str:
+    if not is_hosted(row):
+        return f"add {row.name}: {{}} under providers"
+    variable = row.env[0] if row.env else f"{row.name.upper()}_API_KEY"
+    return f"set {variable}, or add {row.name}: {{api_key: …}} under providers"
+
+
+def _near(word: str, known: list[str]) -> str:
+    """The nearest ids, letter case and vendor prefix aside."""
+    folded: dict[str, str] = {}
+    for name in known:
+        folded.setdefault(name.lower(), name)
+        folded.setdefault(name.lower().rpartition("/")[2], name)
+    text = word.lower()
+    found = get_close_matches(text, folded, n=2 * _SUGGESTIONS, cutoff=0.6)
+    found += get_close_matches(text.rpartition("/")[2], folded, n=_SUGGESTIONS, cutoff=0.6)
+    names = list(dict.fromkeys(folded[key] for key in found))[:_SUGGESTIONS]
+    return f"; nearest: {', '.join(names)}" if names else ""

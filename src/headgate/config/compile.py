@@ -1,0 +1,221 @@
+"""Document → snapshot. Nothing here judges: the document has passed every check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from headgate.config.document import (
+    BudgetPart,
+    Document,
+    HealthPart,
+    HedgePart,
+    KeyPart,
+    Policies,
+    ProviderPart,
+    RoutePart,
+    TimeoutsPart,
+)
+from headgate.config.entries import settled_row
+from headgate.config.fields import split_auth_header
+from headgate.config.offering import Offering, offers_of
+from headgate.providers.quirks import QUIRKS
+from headgate.providers.sandbox import FAULTS, MODELS, SANDBOX
+from headgate.types.deployment import Candidate, Credential, Deployment, Offer, Quirk, Upstream
+from headgate.types.money import PUSD_PER_USD
+from headgate.types.policy import Budget, HealthPolicy, HedgePolicy, KeyLimits, Timeouts
+from headgate.types.principal import Principal
+from headgate.types.secret import key_hash
+from headgate.types.snapshot import ModelEntry, Route, Snapshot
+
+DEFAULT_RETRIES = 2
+_LISTED_KINDS = frozenset({"chat", "completion", "embedding", "any"})
+_MEBIBYTE = 1024 * 1024
+
+Deployments = Mapping[tuple[str, str], tuple[Deployment, ...]]
+"""Provider and upstream id → one deployment for each credential."""
+
+
+def compile_snapshot(
+    document: Document, *, revision: int, created: int, issued_keys: Mapping[bytes, Principal]
+) -> Snapshot:
+    """Turn a checked document into what requests read.
+
+    `created` is in seconds since the epoch. `issued_keys` are keys made outside the document, by hash; where both
+    know a key, the document's word counts. Raises ValueError for a target that nobody offers, which a checked
+    document does not hold.
+    """
+    offers = offers_of(document)
+    offering = Offering(offers)
+    deployments = _deployments(document, offers)
+    routes = [_route(name, part, document, offering, deployments) for name, part in document.models.items()]
+    patterns = [route for route in routes if "*" in route.name]
+    models = _models(offering, deployments)
+    return Snapshot(
+        revision=revision,
+        created=created,
+        keys={**issued_keys, **{key_hash(key.secret.reveal().encode()): _principal(key) for key in document.keys}},
+        routes={route.name: route for route in routes if "*" not in route.name},
+        patterns=tuple(sorted(patterns, key=lambda route: -len(route.name))),
+        pins={
+            provider: {upstream_id: deployments[provider, upstream_id] for upstream_id in ids}
+            for provider, ids in offering.pins.items()
+        },
+        open_pins={
+            provider: tuple(one for offer in stars for one in deployments[provider, offer.upstream_id])
+            for provider, stars in offering.open.items()
+        },
+        models=models,
+        listed=_listed(document, routes, models),
+        providers=tuple(document.providers),
+        max_body_bytes=document.server.max_body_mb * _MEBIBYTE,
+        body_timeout_s=document.server.body_timeout_s,
+    )
+
+
+def _deployments(document: Document, offers: Mapping[str, tuple[Offer, ...]]) -> Deployments:
+    found: dict[tuple[str, str], tuple[Deployment, ...]] = {}
+    for name, entry in document.providers.items():
+        upstream = _upstream(name, entry, document)
+        credentials = _credentials(entry)
+        for offer in offers[name]:
+            found[name, offer.upstream_id] = tuple(
+                Deployment(offer=offer, credential=credential, upstream=upstream) for credential in credentials
+            )
+    return found
+
+
+def _upstream(name: str, entry: ProviderPart, defaults: Policies) -> Upstream:
+    row = settled_row(name, entry)
+    hold, hedge = entry.hold or defaults.hold, entry.hedge or defaults.hedge
+    return Upstream(
+        provider=name,
+        dialect=entry.dialect or row.dialect,
+        base_url=entry.base_url or row.base_url,
+        auth_header=split_auth_header(entry.auth_header) if entry.auth_header else row.auth_header,
+        headers=tuple((header, value.reveal()) for header, value in entry.headers.items()),
+        operations=row.operations,
+        quirks=_quirks((*row.quirks, *entry.quirks)),
+        stream_usage=row.stream_usage,
+        usage_aside=row.usage_aside,
+        script=row.script,
+        proxy=entry.proxy.reveal() if entry.proxy else None,
+        timeouts=_timeouts(entry.timeouts, defaults.timeouts),
+        retries=_first(entry.retries, defaults.retries, DEFAULT_RETRIES),
+        health=_health(entry.health, defaults.health),
+        hold=hold,
+        hedge=_hedge(hedge),
+    )
+
+
+def _quirks(names: Iterable[str]) -> tuple[Quirk, ...]:
+    return tuple(QUIRKS[name] for name in dict.fromkeys(names))
+
+
+def _credentials(entry: ProviderPart) -> list[Credential]:
+    if entry.credentials:
+        return [Credential(name=one.name, secret=one.api_key, weight=one.weight) for one in entry.credentials]
+    return [Credential(name="default", secret=entry.api_key)]
+
+
+def _route(name: str, part: RoutePart, document: Document, offering: Offering, deployments: Deployments) -> Route:
+    """A route whose name holds a `*` keeps its targets as written; they mean something once a request names a model."""
+    pattern = "*" in name
+    timeouts = part.timeouts
+    return Route(
+        name=name,
+        targets=() if pattern else _candidates(part.targets, offering, deployments),
+        fallback=() if pattern else _candidates(part.fallback, offering, deployments),
+        templates=tuple(part.targets) if pattern else (),
+        fallback_templates=tuple(part.fallback) if pattern else (),
+        order=part.policy,
+        timeouts=_timeouts(timeouts, document.timeouts) if timeouts else None,
+        provider_timeouts={
+            provider: _timeouts(timeouts, entry.timeouts, document.timeouts)
+            for provider, entry in document.providers.items()
+        }
+        if timeouts
+        else {},
+        retries=part.retries,
+        health=_health(part.health, document.health) if part.health else None,
+        hold=part.hold,
+        hedge=_hedge(part.hedge),
+    )
+
+
+def _candidates(targets: Iterable[str], offering: Offering, deployments: Deployments) -> tuple[Candidate, ...]:
+    found: dict[tuple[int, str], Candidate] = {}
+    for target in targets:
+        choices = offering.resolve(target)
+        if not choices:
+            raise ValueError(f"the document was not checked: nobody offers {target!r}")
+        for choice in choices:
+            for deployment in deployments[choice.offer.provider, choice.offer.upstream_id]:
+                found.setdefault((id(deployment), choice.upstream_id), Candidate(deployment, choice.upstream_id))
+    return tuple(found.values())
+
+
+def _models(offering: Offering, deployments: Deployments) -> dict[str, ModelEntry]:
+    return {
+        name: ModelEntry(
+            name=name,
+            model=offers[0].model,
+            deployments=tuple(one for offer in offers for one in deployments[offer.provider, offer.upstream_id]),
+        )
+        for name, offers in offering.names.items()
+    }
+
+
+def _listed(document: Document, routes: Iterable[Route], models: Mapping[str, ModelEntry]) -> tuple[str, ...]:
+    """Route names as written, then every name somebody can be expected to answer to, sorted."""
+    names = {
+        name
+        for name, entry in models.items()
+        if any(not one.offer.retired and one.offer.kind in _LISTED_KINDS for one in entry.deployments)
+    }
+    if SANDBOX.name in document.providers:
+        names.update(f"{SANDBOX.name}/{model}" for model in (*MODELS, *FAULTS))
+    written = [route.name for route in routes if "*" not in route.name]
+    return tuple(dict.fromkeys((*written, *sorted(names))))
+
+
+def _principal(key: KeyPart) -> Principal:
+    limits = key.limits
+    return Principal(
+        key=key.name,
+        models=tuple(key.models),
+        limits=KeyLimits(rpm=limits.rpm, tpm=limits.tpm, concurrent=limits.concurrent) if limits else KeyLimits(),
+        budget=_budget(key.budget) if key.budget else None,
+    )
+
+
+def _budget(part: BudgetPart) -> Budget:
+    return Budget(limit_pusd=int(part.usd * Decimal(PUSD_PER_USD)), per=part.per)
+
+
+def _first(*values: int | None) -> int:
+    return next(value for value in values if value is not None)
+
+
+def _timeouts(*levels: TimeoutsPart | None) -> Timeouts:
+    """Each clock from the first level that sets it, else the default."""
+    chosen: dict[str, float] = {}
+    for level in levels:
+        if level is not None:
+            for clock, seconds in level.model_dump(exclude_none=True).items():
+                chosen.setdefault(clock, seconds)
+    return Timeouts(**chosen)
+
+
+def _health(*levels: HealthPart | None) -> HealthPolicy:
+    failures = [level.failures for level in levels if level and level.failures is not None]
+    cooldowns = [level.cooldown_s for level in levels if level and level.cooldown_s is not None]
+    default = HealthPolicy()
+    return HealthPolicy(
+        failures=failures[0] if failures else default.failures,
+        cooldown_s=cooldowns[0] if cooldowns else default.cooldown_s,
+    )
+
+
+def _hedge(part: HedgePart | None) -> HedgePolicy | None:
+    return HedgePolicy(after=part.after, budget_percent=part.budget_percent) if part else None

@@ -1,0 +1,229 @@
+"""The operator's document as a type: every key it may hold, and what each means.
+
+The descriptions end up in the JSON Schema that editors complete from. Nothing here looks at another part of the
+document; that is `check`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from headgate.config.fields import (
+    AuthHeader,
+    BaseUrl,
+    CredentialText,
+    HeaderText,
+    HedgeAfter,
+    HostName,
+    KeyText,
+    Name,
+    Number,
+    ProxyUrl,
+    Seconds,
+    SharedUrl,
+    StoreUrl,
+    Text,
+    Usd,
+    Whole,
+)
+from headgate.types.policy import Order
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+DEFAULT_STORE = "sqlite:///./headgate.db"
+DEFAULT_SHARED = "memory"
+
+Capability = Literal[
+    "streaming",
+    "tools",
+    "parallel_tools",
+    "json_object",
+    "json_schema",
+    "vision",
+    "pdf",
+    "audio_in",
+    "reasoning",
+    "logprobs",
+    "prefill",
+    "prompt_cache",
+]
+
+
+class Part(BaseModel):
+    """A mapping of the document. Unknown keys are errors; a key whose value is left empty is not there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: item for key, item in value.items() if item is not None or key not in cls.model_fields}
+
+
+class TimeoutsPart(Part):
+    """The four clocks of a request, in seconds."""
+
+    connect_s: Seconds | None = Field(default=None, description="Seconds to connect to the provider. Default 5.")
+    first_token_s: Seconds | None = Field(default=None, description="Seconds until the first content. Default 15.")
+    gap_s: Seconds | None = Field(default=None, description="Seconds of silence within a stream. Default 20.")
+    total_s: Seconds | None = Field(
+        default=None, description="Seconds for the whole request, all attempts. Default 600."
+    )
+
+
+class HealthPart(Part):
+    """When a deployment sits out after failures."""
+
+    failures: Whole | None = Field(default=None, ge=1, le=10_000, description="Consecutive failures until it sits out.")
+    cooldown_s: Seconds | None = Field(default=None, description="Seconds it sits out the first time.")
+
+
+class HedgePart(Part):
+    """A second attempt started while a slow first one still runs."""
+
+    after: HedgeAfter = Field(default="p95", description="Start it after this percentile (p95) or so many seconds.")
+    budget_percent: Number = Field(default=5.0, gt=0, le=100, description="At most this share of requests is hedged.")
+
+
+class Policies(Part):
+    """What may stand under a route, a provider, or at the top as the default."""
+
+    timeouts: TimeoutsPart | None = Field(
+        default=None, description="Clocks; each falls back to the next level by itself."
+    )
+    retries: Whole | None = Field(default=None, ge=0, le=10, description="Further attempts on the same deployment.")
+    health: HealthPart | None = Field(default=None, description="When a deployment sits out after failures.")
+    hold: Literal["first", "full"] | None = Field(
+        default=None, description="Send from the first content on (first), or only a whole checked answer (full)."
+    )
+    hedge: HedgePart | None = Field(default=None, description="A second attempt while a slow first one still runs.")
+
+
+class ServerPart(Part):
+    """Where clients reach the gateway, and what they may send."""
+
+    host: HostName = Field(
+        default=DEFAULT_HOST, description="Address to listen on; beyond this machine only with keys."
+    )
+    port: Whole = Field(default=DEFAULT_PORT, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    max_body_mb: Whole = Field(default=32, ge=1, le=1024, description="Largest request body in megabytes (2^20 bytes).")
+    body_timeout_s: Seconds = Field(default=120.0, description="Seconds in which a request body must have arrived.")
+
+
+class LimitsPart(Part):
+    """How much a key may ask for."""
+
+    rpm: Whole | None = Field(default=None, ge=1, description="Requests a minute.")
+    tpm: Whole | None = Field(default=None, ge=1, description="Tokens a minute.")
+    concurrent: Whole | None = Field(default=None, ge=1, description="Requests at the same time.")
+
+
+class BudgetPart(Part):
+    """How much a key may spend."""
+
+    usd: Usd = Field(description='US dollars, as text: "25".')
+    per: Literal["day", "week", "month", "total"] = Field(description="The period after which spending starts at 0.")
+
+
+class KeyPart(Part):
+    """A virtual key: what a client shows to be served."""
+
+    name: Text = Field(max_length=100, description="What the key is called in logs and reports.")
+    secret: KeyText = Field(description="The key itself, 20 characters or more; only its hash is kept.")
+    models: list[Text] = Field(
+        default=["*"], min_length=1, description="Names the key may ask for; * stands for any text."
+    )
+    limits: LimitsPart | None = Field(default=None, description="Requests and tokens a minute, and requests at once.")
+    budget: BudgetPart | None = Field(default=None, description="What the key may spend.")
+
+
+class CredentialPart(Part):
+    """One of several credentials of a provider."""
+
+    name: Text = Field(description="What the credential is called in logs and reports.")
+    api_key: CredentialText = Field(description="The secret the provider issued; best as ${NAME}.")
+    weight: Number = Field(default=1.0, gt=0, le=1_000_000, description="Its share of the traffic.")
+
+
+class PricesPart(Part):
+    """US dollars for a million tokens, as decimal text; what is left out is unknown, not free."""
+
+    input_usd_per_mtok: Usd | None = Field(default=None, description="Input, US dollars per million tokens.")
+    output_usd_per_mtok: Usd | None = Field(default=None, description="Output, US dollars per million tokens.")
+    cached_input_usd_per_mtok: Usd | None = Field(
+        default=None, description="Input read from the provider's prompt cache."
+    )
+    cache_write_usd_per_mtok: Usd | None = Field(
+        default=None, description="Input written to the provider's prompt cache."
+    )
+
+
+class TierPart(PricesPart):
+    """Prices of the whole request once its prompt is longer than `above_tokens`."""
+
+    above_tokens: Whole = Field(ge=1, description="Prompts longer than this many tokens cost these prices.")
+
+
+class ModelPart(PricesPart):
+    """A model a provider serves, added to what the catalog knows, or correcting it."""
+
+    id: Name = Field(description="What is sent to the provider; * stands for whatever the client wrote.")
+    model: Name | None = Field(default=None, description="The slug of the model it is, when the id is not it.")
+    kind: Literal["chat", "completion", "embedding", "any"] | None = Field(
+        default=None, description="What it does. Default chat, and any for an id with a *."
+    )
+    context_tokens: Whole | None = Field(default=None, ge=1, description="Window: prompt and answer together.")
+    max_output_tokens: Whole | None = Field(default=None, ge=1, description="Longest answer.")
+    capabilities: list[Capability] | None = Field(default=None, description="What it can do; left out is unknown.")
+    quantization: Text | None = Field(default=None, description="How its weights are stored: fp8, int4, …")
+    tiers: list[TierPart] | None = Field(default=None, description="Other prices for long prompts.")
+
+
+class ProviderPart(Policies):
+    """Who can be called. Under a name we know it starts from what we know; any other name needs a base_url."""
+
+    api_key: CredentialText | None = Field(default=None, description="The secret the provider issued; best as ${NAME}.")
+    credentials: list[CredentialPart] | None = Field(
+        default=None, min_length=1, description="Several, in place of api_key."
+    )
+    dialect: Text | None = Field(default=None, description="The wire format it speaks: openai.")
+    base_url: BaseUrl | None = Field(default=None, description="Where it is called: https://host/v1.")
+    headers: dict[str, HeaderText] = Field(default={}, description="Headers sent with every request.")
+    auth_header: AuthHeader | None = Field(
+        default=None,
+        description='How the credential is sent: "x-api-key", or "authorization: Bearer {}" (the default).',
+    )
+    models: list[ModelPart] = Field(default=[], description="Models it serves, beside those of the catalog.")
+    quirks: list[Text] = Field(default=[], description="Named edits of requests that this server needs.")
+    proxy: ProxyUrl | None = Field(default=None, description="http://[user:password@]host:port to reach it through.")
+
+
+class RoutePart(Policies):
+    """How a model name is served."""
+
+    targets: list[Name] = Field(min_length=1, description="provider/id, a slug, or a provider's own id.")
+    policy: Order = Field(default=Order.CHEAPEST, description="How targets are put in order.")
+    fallback: list[Name] = Field(default=[], description="Tried, in order, when every target has failed.")
+
+
+def _empty_mapping(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class Document(Policies):
+    """The operator's document, headgate.yaml."""
+
+    server: ServerPart = Field(default=ServerPart(), description="Where clients reach the gateway.")
+    store: StoreUrl | None = Field(default=None, description=f"The database. Default {DEFAULT_STORE}.")
+    shared: SharedUrl | None = Field(
+        default=None, description="Where replicas share limits and health. Default memory."
+    )
+    keys: list[KeyPart] = Field(default=[], description="Virtual keys, beside the one made at the first run.")
+    providers: dict[str, Annotated[ProviderPart, BeforeValidator(_empty_mapping)]] = Field(
+        default={}, description="Who can be called, by name."
+    )
+    models: dict[str, RoutePart] = Field(default={}, description="Routes: a public model name and how it is served.")

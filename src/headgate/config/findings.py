@@ -1,0 +1,34 @@
+"""Where the checks put what they find."""
+
+from __future__ import annotations
+
+from headgate.config.problems import Path, Problem
+from headgate.config.source_tree import SourceTree
+
+
+class Findings:
+    """Problems and warnings of one document, each with its line."""
+
+    def __init__(self, tree: SourceTree, spoilt: frozenset[Path] = frozenset()) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._tree = tree
+        self._told = {problem.path for problem in tree.broken}
+        self._spoilt = spoilt
+
+    def problem(self, path: Path, message: str) -> None:
+        """Note an error, unless something was already found at the very place."""
+        if path not in self._told:
+            self.problems.append(self._tree.problem(path, message))
+
+    def warn(self, path: Path, message: str) -> None:
+        self.warnings.append(self._tree.problem(path, message))
+
+    def is_spoilt(self, *path: str) -> bool:
+        """Whether a part of the document, or what it stands in, had a mistake and was taken out."""
+        return any(path[:length] in self._spoilt for length in range(len(path) + 1))
+
+    @property
+    def spoilt_providers(self) -> bool:
+        """Whether some provider could not be read, so that nobody knows what it offers."""
+        return any(path[:1] in ((), ("providers",)) for path in self._spoilt)

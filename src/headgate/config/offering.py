@@ -1,0 +1,166 @@
+"""What the configured providers sell, and what a name means among them.
+
+`check` asks it whether a target exists and `compile` which deployments it is, so the two cannot disagree. A name
+means the same here as in `routing.resolve`: first `provider/upstream-id`, then a slug or a provider's own id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from headgate.catalog.offers import load_offers
+from headgate.config.document import Document, ModelPart, PricesPart
+from headgate.config.entries import row_of
+from headgate.types.deployment import Offer
+from headgate.types.money import Price, pusd_per_mtok
+
+
+class Choice(NamedTuple):
+    """An offer, and the id to send: the offer's own, or what its `*` stands for."""
+
+    offer: Offer
+    upstream_id: str
+
+
+class Offering:
+    """Offers by provider and by name."""
+
+    def __init__(self, offers: Mapping[str, tuple[Offer, ...]]) -> None:
+        self.pins: dict[str, dict[str, Offer]] = {}
+        self.open: dict[str, tuple[Offer, ...]] = {}
+        for provider, sold in offers.items():
+            self.pins[provider] = {offer.upstream_id: offer for offer in sold if "*" not in offer.upstream_id}
+            if stars := tuple(offer for offer in sold if "*" in offer.upstream_id):
+                self.open[provider] = stars
+        self.names = _by_name(
+            offer for provider, ids in self.pins.items() if not _is_in_process(provider) for offer in ids.values()
+        )
+
+    def pin(self, target: str) -> tuple[Choice, ...]:
+        """What `provider/upstream-id` means; empty when the provider is unknown or does not offer the id."""
+        provider, slash, upstream_id = target.partition("/")
+        if not slash or not upstream_id or provider not in self.pins:
+            return ()
+        exact = self.pins[provider].get(upstream_id)
+        if exact is not None:
+            return (Choice(exact, upstream_id),)
+        stars = self.open.get(provider, ())
+        return tuple(Choice(offer, upstream_id) for offer in stars if matches(offer.upstream_id, upstream_id))
+
+    def resolve(self, target: str) -> tuple[Choice, ...]:
+        """The offers behind a target without a `*`, in written order; retired ones last."""
+        found = self.pin(target)
+        if found:
+            return found
+        return tuple(Choice(offer, offer.upstream_id) for offer in self.names.get(target, ()))
+
+    def can_match(self, target: str) -> bool:
+        """Whether a target with a `*` can come to mean anything these providers offer."""
+        provider, slash, pattern = target.partition("/")
+        if slash and provider in self.pins:
+            if any(matches(pattern, upstream_id) for upstream_id in self.pins[provider]):
+                return True
+            if any(_overlap(pattern, offer.upstream_id) for offer in self.open.get(provider, ())):
+                return True
+        return any(matches(target, name) for name in self.names)
+
+
+def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
+    """Every provider of the document with what it sells: the catalog's offers, the declared ones laid over them.
+
+    A provider of which nothing is known offers `*`: any id, reached by the provider's name alone.
+    """
+    known = load_offers([name for name in document.providers if row_of(name) is not None])
+    result: dict[str, tuple[Offer, ...]] = {}
+    for name, entry in document.providers.items():
+        offers = {offer.upstream_id: offer for offer in known.get(name, ())}
+        for part in entry.models:
+            offers[part.id] = _declared(name, part, offers.get(part.id))
+        result[name] = tuple(offers.values()) or (Offer(provider=name, upstream_id="*", model="*", kind="any"),)
+    return result
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a pattern with one `*`, which stands for one character or more, matches a text."""
+    before, star, after = pattern.partition("*")
+    if not star:
+        return pattern == text
+    return len(text) > len(before) + len(after) and text.startswith(before) and text.endswith(after)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two patterns with a `*` each have a text in common."""
+    before, _, after = one.partition("*")
+    other_before, _, other_after = other.partition("*")
+    starts = before.startswith(other_before) or other_before.startswith(before)
+    return starts and (after.endswith(other_after) or other_after.endswith(after))
+
+
+def _is_in_process(provider: str) -> bool:
+    row = row_of(provider)
+    return row is not None and row.script is not None
+
+
+def _declared(provider: str, part: ModelPart, known: Offer | None) -> Offer:
+    """The operator's word on a model; what it leaves open stays as the catalog has it."""
+    kind = part.kind or (known.kind if known else "any" if "*" in part.id else "chat")
+    base = known or Offer(provider=provider, upstream_id=part.id, model=part.id)
+    return msgspec.structs.replace(
+        base,
+        model=part.model or base.model,
+        kind=kind,
+        price=_price(part, base.price, kind),
+        context_tokens=part.context_tokens or base.context_tokens,
+        max_output_tokens=part.max_output_tokens or base.max_output_tokens,
+        capabilities=base.capabilities if part.capabilities is None else frozenset(part.capabilities),
+        quantization=part.quantization or base.quantization,
+        retired=False,
+        unconfirmed=False,
+        declared=True,
+    )
+
+
+def _price(part: PricesPart, known: Price, kind: str) -> Price:
+    entered = _either(part.input_usd_per_mtok, known.input_pusd_per_mtok)
+    written = _either(part.output_usd_per_mtok, known.output_pusd_per_mtok)
+    if kind == "embedding" and entered is not None and written is None:
+        # Embeddings have no output tokens. Left unknown, the whole price would count as unknown.
+        written = 0
+    return Price(
+        input_pusd_per_mtok=entered,
+        output_pusd_per_mtok=written,
+        cached_input_pusd_per_mtok=_either(part.cached_input_usd_per_mtok, known.cached_input_pusd_per_mtok),
+        cache_write_pusd_per_mtok=_either(part.cache_write_usd_per_mtok, known.cache_write_pusd_per_mtok),
+    )
+
+
+def _either(usd: Decimal | None, known_pusd: int | None) -> int | None:
+    return known_pusd if usd is None else pusd_per_mtok(usd)
+
+
+def _by_name(offers: Iterable[Offer]) -> dict[str, tuple[Offer, ...]]:
+    """Every slug and every provider's own id, and the offers of the weights it names."""
+    served: dict[tuple[str, str | None], list[Offer]] = {}
+    by_slug: dict[str, list[Offer]] = {}
+    by_id: dict[str, list[Offer]] = {}
+    for offer in offers:
+        served.setdefault((offer.model, offer.variant), []).append(offer)
+        by_slug.setdefault(offer.model, []).append(offer)
+        by_id.setdefault(offer.upstream_id, []).append(offer)
+    names = {own_id: _same_weights(own, served) for own_id, own in by_id.items()}
+    for slug, every in by_slug.items():
+        # An id that is spelt like a slug but is another model stays reachable by its pin only.
+        plain = served.get((slug, None), [])
+        own = [offer for offer in by_id.get(slug, ()) if offer.model == slug and offer.variant is not None]
+        names[slug] = [*plain, *own] or every
+    return {name: tuple(sorted(found, key=lambda offer: offer.retired)) for name, found in names.items()}
+
+
+def _same_weights(own: list[Offer], served: Mapping[tuple[str, str | None], list[Offer]]) -> list[Offer]:
+    """An id means its model at every provider, unless two providers mean different models by it."""
+    meanings = {(offer.model, offer.variant) for offer in own}
+    return served[meanings.pop()] if len(meanings) == 1 else own

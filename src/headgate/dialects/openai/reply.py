@@ -1,0 +1,54 @@
+"""A provider's JSON reply: is it an answer, and what did it use?"""
+
+from __future__ import annotations
+
+import msgspec
+
+from headgate.dialects.openai.usage import parse_usage
+from headgate.types.deployment import Operation
+from headgate.types.fault import Fault, FaultClass
+from headgate.types.usage import Usage
+from headgate.wire import json
+
+_ABSENT = msgspec.Raw()
+
+
+class _Reply(msgspec.Struct):
+    object: str | None = None
+    choices: list[msgspec.Raw] | None = None
+    data: list[msgspec.Raw] | None = None
+    usage: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
+
+
+_decoder = json.decoder(_Reply)
+
+
+class ErrorInBody(Exception):
+    """A 200 reply, or an event of its stream, that is an error; `body` is read like any other error body."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__("an error inside a reply of status 200")
+        self.body = body
+
+
+def parse_reply(operation: Operation, body: bytes) -> Usage | None:
+    """Check that a 200 reply is a whole answer; return the usage it reports, if any.
+
+    Raises ErrorInBody for an error in disguise, Fault(SOFT_ERROR) for what is no answer.
+    """
+    try:
+        reply = _decoder.decode(body)
+    except (json.DecodeError, RecursionError):
+        raise Fault(FaultClass.SOFT_ERROR, "the provider's reply is not a whole JSON answer") from None
+    if is_error(reply.error) or reply.object == "error":
+        raise ErrorInBody(body)
+    answers = reply.data if operation is Operation.EMBEDDING else reply.choices
+    if not answers:
+        raise Fault(FaultClass.SOFT_ERROR, "the provider's reply holds no answer")
+    return parse_usage(reply.usage) if reply.usage else None
+
+
+def is_error(raw: msgspec.Raw) -> bool:
+    """Whether an `error` field is there and says something."""
+    return bool(raw) and bytes(raw) not in (b"null", b"{}", b'""', b"false")

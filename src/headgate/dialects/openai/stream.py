@@ -1,0 +1,230 @@
+"""A provider's event stream, read while it is forwarded.
+
+Every event is checked (a third of a microsecond) and nearly every one goes on as the bytes that came. What changes:
+usage is taken out wherever a provider puts it and given once, at the end, to a client that asked for it; `[DONE]` is
+kept back until the answer is known to be whole. A stream that ends without a finish reason is broken, never a success.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headgate.dialects.openai.reply import ErrorInBody, is_error
+from headgate.dialects.openai.usage import parse_usage, render_usage
+from headgate.types.fault import Fault, FaultClass
+from headgate.types.request import Envelope
+from headgate.types.usage import Usage
+from headgate.wire import json, sse
+
+_ABSENT = msgspec.Raw()
+_NULL_USAGE = b',"usage":null'
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[msgspec.Raw] | None = None
+    function_call: msgspec.Raw = _ABSENT
+    audio: msgspec.Raw = _ABSENT
+
+
+class _Choice(msgspec.Struct, gc=False):
+    finish_reason: str | None = None
+    delta: msgspec.Raw = _ABSENT
+    text: str | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
+    object: str | None = None
+
+
+_chunk = json.decoder(_Chunk)
+_delta = json.decoder(_Delta | None)
+
+
+class StreamReader:
+    """Reads one stream: `feed` the provider's bytes, forward what it returns, `close` at the end of the body.
+
+    `has_content`  something of the answer itself has come: before that a failure is invisible to the client
+    `finished`     every sign of a whole answer is there: a finish reason or `[DONE]`
+    `ended`        `[DONE]` has come: nothing more is to be expected
+    `failure`      an error event, an event that cannot be read, or an unfinished end; what `feed` and `close`
+                   return beside it is good and goes to the client first
+    """
+
+    def __init__(self, envelope: Envelope, usage_aside: str | None) -> None:
+        self._wants_usage = envelope.include_usage
+        self._keep_usage = envelope.continuous_usage
+        self._aside = usage_aside
+        self._aside_mark = b"" if usage_aside is None else b'"%s"' % usage_aside.encode()
+        self._request_size = envelope.size
+        self._splitter = sse.Splitter()
+        self._last = b""
+        self._usage_event = b""
+        self._pieces = 0
+        self.usage: Usage | None = None
+        self._usage_raw: bytes | None = None
+        self.has_content = False
+        self.finished = False
+        self.ended = False
+        self.failure: Fault | ErrorInBody | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes and return what goes to the client. Look at `failure` afterwards."""
+        try:
+            run = self._splitter.feed(data)
+        except sse.EventTooLarge as error:
+            self.failure = Fault(FaultClass.BROKEN_STREAM, str(error))
+            return b""
+        return self._run(run) if run else b""
+
+    def close(self) -> bytes:
+        """The body has ended. Returns what still goes to the client; an unfinished answer is a `failure`."""
+        out = b""
+        pending = self._splitter.pending
+        if pending.strip():
+            # A last event without its blank line: whole if it can be read, lost otherwise.
+            out = self._run(pending.rstrip(b"\r\n") + b"\n\n")
+        if not self.finished and self.failure is None:
+            self.failure = Fault(FaultClass.BROKEN_STREAM, "the provider's stream ended before the answer did")
+        return out
+
+    def settled_usage(self) -> Usage:
+        """What the provider reported, else an estimate from sizes: four bytes a token in, one token a piece out."""
+        if self.usage is None:
+            return Usage(input=self._request_size // 4, output=self._pieces, estimated=True)
+        return self.usage
+
+    def tail(self, headgate: dict[str, object]) -> bytes:
+        """The end of a whole answer: the usage event for a client that asked, then `[DONE]`."""
+        if not self._wants_usage:
+            return sse.DONE
+        return sse.render(self._final_usage(headgate)) + sse.DONE
+
+    # Inside
+
+    def _run(self, run: bytes) -> bytes:
+        if b"\r" not in run and run.find(b"\n\n") == len(run) - 2:
+            events = [run]
+        else:
+            events = sse.split(run)
+        out: list[bytes] = []
+        for event in events:
+            try:
+                out.append(self._event(event))
+            except (ErrorInBody, Fault) as failure:
+                # What came whole before the bad event is the client's.
+                self.failure = failure
+                break
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _event(self, event: bytes) -> bytes:
+        data = sse.data_of(event)
+        if not data or self.ended:
+            return b"" if self.ended else event
+        if data == b"[DONE]":
+            self.ended = self.finished = True
+            return b""
+        try:
+            chunk = _chunk.decode(data)
+        except (json.DecodeError, RecursionError):
+            raise Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read") from None
+        if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or _named_error(event):
+            raise ErrorInBody(data)
+        choices = chunk.choices
+        if choices:
+            self._pieces += 1
+            self._last = data
+            for choice in choices:
+                # Some servers send "" instead of null, or instead of a reason; only a word is a reason.
+                if choice.finish_reason:
+                    self.finished = True
+            if not self.has_content:
+                self.has_content = self.finished or any(map(_says_something, choices))
+        if chunk.usage:
+            event = self._take_usage(event, data, chunk, bool(choices))
+        if self._aside is not None and self._aside_mark in event:
+            event = self._take_aside(event)
+        return event
+
+    def _take_usage(self, event: bytes, data: bytes, chunk: _Chunk, has_choices: bool) -> bytes:
+        raw = bytes(chunk.usage)
+        if raw == b"null":
+            return event if self._wants_usage else _without_usage(event, data)
+        usage = parse_usage(raw)
+        if usage is not None:
+            self.usage, self._usage_raw = usage, raw
+        if self._keep_usage and has_choices:
+            return event
+        if has_choices:
+            return _without_usage(event, data)
+        self._usage_event = data
+        return b""
+
+    def _take_aside(self, event: bytes) -> bytes:
+        """Usage inside a provider's own object: read it, and take it out as it was not asked for there."""
+        assert self._aside is not None
+        fields = json.parse_body(sse.data_of(event))
+        aside = json.parse(fields[self._aside]) if self._aside in fields else None
+        if not isinstance(aside, dict) or "usage" not in aside:
+            return event
+        raw = json.encode(aside.pop("usage"))
+        if self.usage is None:
+            usage = parse_usage(raw)
+            if usage is not None:
+                self.usage, self._usage_raw = usage, raw
+        fields[self._aside] = json.raw(aside)
+        return sse.render(json.encode(fields))
+
+    def _final_usage(self, headgate: dict[str, object]) -> bytes:
+        """The last chunk with `choices: []`: the provider's own where it sent one, else made from its last chunk."""
+        fields = json.parse_body(self._usage_event or self._last or b"{}")
+        fields["choices"] = json.raw([])
+        usage = self._usage_raw
+        fields["usage"] = msgspec.Raw(usage) if usage else json.raw(render_usage(self.settled_usage()))
+        fields["headgate"] = json.raw(headgate)
+        return json.encode(fields)
+
+
+def _says_something(choice: _Choice) -> bool:
+    """Whether a choice carries part of an answer, rather than a role or an empty start."""
+    if choice.text:
+        return True
+    if not choice.delta:
+        return False
+    try:
+        delta = _delta.decode(choice.delta)
+    except json.DecodeError:
+        return True
+    if delta is None:
+        return False
+    return bool(
+        delta.content
+        or delta.reasoning_content
+        or delta.reasoning
+        or delta.refusal
+        or delta.tool_calls
+        or delta.function_call
+        or delta.audio
+    )
+
+
+def _named_error(event: bytes) -> bool:
+    return not event.startswith(b"data:") and sse.name_of(event) == b"error"
+
+
+def _without_usage(event: bytes, data: bytes) -> bytes:
+    """The event without its top-level `usage`, other bytes alone where that is possible."""
+    if event.count(_NULL_USAGE) == 1:
+        # Inside a string the quotes would be escaped, so these bytes are the field itself.
+        return event.replace(_NULL_USAGE, b"")
+    fields = json.parse_body(data)
+    fields.pop("usage", None)
+    return sse.render(json.encode(fields))

@@ -1,0 +1,58 @@
+"""Candidates of one request in order, and the dropped ones with reasons. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from headgate.routing.resolve import Resolution
+from headgate.types.deployment import Candidate, Operation
+from headgate.types.policy import Order
+from headgate.types.request import Dropped, Envelope, Plan
+
+KINDS = {
+    Operation.CHAT: frozenset({"chat", "any"}),
+    Operation.COMPLETION: frozenset({"chat", "completion", "any"}),
+    Operation.EMBEDDING: frozenset({"embedding", "any"}),
+}
+# Stands in for the length of an answer nobody has capped, in tokens.
+EXPECTED_OUTPUT_TOKENS = 500
+BYTES_PER_TOKEN = 4
+
+
+def plan(resolution: Resolution, envelope: Envelope, order: Order | None) -> Plan:
+    """Put the candidates in order: targets first, then the route's fallback as written.
+
+    `cheapest` orders by expected cost, unknown prices last, ties as written; every other order is as written.
+    """
+    dropped: list[Dropped] = []
+    targets = [c for c in resolution.targets if _can_serve(c, envelope.operation, dropped)]
+    fallback = [c for c in resolution.fallback if _can_serve(c, envelope.operation, dropped)]
+    if (order or resolution.order) is Order.CHEAPEST and len(targets) > 1:
+        targets.sort(key=lambda candidate: _expected_cost(candidate, envelope))
+    return Plan(candidates=(*targets, *fallback), dropped=tuple(dropped))
+
+
+def _can_serve(candidate: Candidate, operation: Operation, dropped: list[Dropped]) -> bool:
+    deployment = candidate.deployment
+    if operation not in deployment.upstream.operations:
+        reason = f"{deployment.upstream.provider} has no {operation} endpoint"
+    elif deployment.offer.kind not in KINDS[operation]:
+        reason = f"a model of kind {deployment.offer.kind} cannot serve {operation}"
+    else:
+        return True
+    dropped.append(Dropped(deployment.name, reason))
+    return False
+
+
+def _expected_cost(candidate: Candidate, envelope: Envelope) -> tuple[bool, bool, int]:
+    """Sort key: retired offers last, unknown prices behind known ones, then pico-dollars (times a million)."""
+    offer = candidate.deployment.offer
+    price = offer.price
+    if price.input_pusd_per_mtok is None or price.output_pusd_per_mtok is None:
+        return offer.retired, True, 0
+    output = EXPECTED_OUTPUT_TOKENS if envelope.output_cap is None else min(envelope.output_cap, EXPECTED_OUTPUT_TOKENS)
+    input_cost = envelope.size // BYTES_PER_TOKEN * price.input_pusd_per_mtok
+    return offer.retired, False, input_cost + output * price.output_pusd_per_mtok
+
+
+def why_nobody(empty: Plan) -> str:
+    """The reasons of a plan without candidates as one sentence."""
+    return "; ".join(f"{dropped.deployment}: {dropped.reason}" for dropped in empty.dropped[:5])

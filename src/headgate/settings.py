@@ -1,0 +1,51 @@
+"""What the environment says about the process itself: where to listen, and where things are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+DEFAULT_DATA_DIR = Path(".headgate")
+
+
+class SettingsError(Exception):
+    """A setting has a value that makes no sense; the message is one line, ready to print."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `HEADGATE_…` variables; None is not set, and the document or a default decides."""
+
+    host: str | None = None
+    port: int | None = None
+    config: Path | None = None
+    data_dir: Path = DEFAULT_DATA_DIR
+
+
+def read_settings(env: Mapping[str, str]) -> Settings:
+    """Read the settings from an environment; a variable that is set but empty counts as not set.
+
+    Raises SettingsError.
+    """
+    config, data_dir = env.get("HEADGATE_CONFIG", ""), env.get("HEADGATE_DATA_DIR", "")
+    for name, value in (("HEADGATE_CONFIG", config), ("HEADGATE_DATA_DIR", data_dir)):
+        if "\0" in value:
+            raise SettingsError(f"{name}: {value!r} is not a path")
+    port, host = env.get("HEADGATE_PORT", ""), env.get("HEADGATE_HOST", "")
+    if host and (not host.isascii() or not host.isprintable() or " " in host):
+        raise SettingsError(f"HEADGATE_HOST: {host!r} is not an address or a host name")
+    return Settings(
+        host=host or None,
+        port=parse_port(port, "HEADGATE_PORT") if port else None,
+        config=Path(config) if config else None,
+        data_dir=Path(data_dir) if data_dir else DEFAULT_DATA_DIR,
+    )
+
+
+def parse_port(text: str, name: str) -> int:
+    """A port number, 0 for any free one. Raises SettingsError that names where the text came from."""
+    shown = text if len(text) <= 40 else text[:39] + "…"
+    if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65535:
+        raise SettingsError(f"{name}: {shown!r} is not a port (0–65535)")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Words everyone shares: frozen values, no I/O."""

@@ -1,0 +1,114 @@
+"""What can be called: offers, credentials, and deployments, the unit of choice, health and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+from headgate.types.money import Price
+from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts
+from headgate.types.script import Script
+from headgate.types.secret import Secret
+
+Body = dict[str, msgspec.Raw]
+"""The top-level fields of a JSON request; each value keeps the client's bytes."""
+
+Quirk = Callable[[Body, list[str]], None]
+"""Edits a body in place for one provider; appends to the list the names of parameters it could not honour."""
+
+ScriptFor = Callable[[str, bytes], Script]
+"""An in-process provider: operation name and request body → what it would do on the wire."""
+
+
+class Operation(StrEnum):
+    """What a client wants done; the same word names the operation at the provider."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider selling one model under its own id at a price.
+
+    `upstream_id` is what is sent; with a `*` in it, the star stands for whatever the client wrote there.
+    `model` is the slug of the weights; `variant` names a serving that is not the plain one (turbo, fp8, …).
+    An `unconfirmed` one rests on a single old source: it must not win on price alone.
+    """
+
+    provider: str
+    upstream_id: str
+    model: str
+    kind: str = "chat"
+    variant: str | None = None
+    price: Price = Price()
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: frozenset[str] | None = None
+    quantization: str | None = None
+    retired: bool = False
+    unconfirmed: bool = False
+    deprecated_on: str | None = None
+    declared: bool = False
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret the provider issued to the user, and its share of the traffic."""
+
+    name: str
+    secret: Secret | None
+    weight: float = 1.0
+
+
+class StreamUsage(StrEnum):
+    """How a provider is brought to report usage in a stream."""
+
+    ASK = "ask"  # by stream_options.include_usage
+    ALWAYS = "always"  # it does so unasked, and may refuse to be asked
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Where and how a provider is called: a row of `providers` with the operator's settings laid over it."""
+
+    provider: str
+    dialect: str
+    base_url: str
+    auth_header: tuple[str, str] | None
+    """Header name and value template; `{}` is where the credential's secret goes."""
+    headers: tuple[tuple[str, str], ...] = ()
+    operations: frozenset[Operation] = frozenset(Operation)
+    quirks: tuple[Quirk, ...] = ()
+    stream_usage: StreamUsage = StreamUsage.ASK
+    usage_aside: str | None = None
+    """A top-level object of stream events that carries `usage` of its own."""
+    script: ScriptFor | None = None
+    """Set for a provider that lives in this process."""
+    proxy: str | None = None
+    timeouts: Timeouts = Timeouts()
+    retries: int = 2
+    health: HealthPolicy = HealthPolicy()
+    hold: str | None = None
+    hedge: HedgePolicy | None = None
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=True):
+    """Offer + credential + where to call it. Compared by identity: one object per snapshot."""
+
+    offer: Offer
+    credential: Credential
+    upstream: Upstream
+
+    @property
+    def name(self) -> str:
+        """`provider/upstream-id`, with `#credential` when it is not the only one."""
+        suffix = "" if self.credential.name == "default" else f"#{self.credential.name}"
+        return f"{self.upstream.provider}/{self.offer.upstream_id}{suffix}"
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A deployment chosen for one request, and the id to send (the offer's, or what a `*` stood for)."""
+
+    deployment: Deployment
+    upstream_id: str

@@ -1,0 +1,68 @@
+"""Everything a request may read, frozen, with a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from headgate.types.deployment import Candidate, Deployment
+from headgate.types.policy import HealthPolicy, HedgePolicy, Order, Timeouts
+from headgate.types.principal import Principal
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """How a model name is served.
+
+    A route whose name holds a `*` cannot know its targets before a request names a model: such a route has
+    `templates` and `fallback_templates`, the targets as written, in which a `*` stands for the same text; they are
+    resolved for each request. All other routes have `targets` and `fallback`.
+    """
+
+    name: str
+    targets: tuple[Candidate, ...] = ()
+    fallback: tuple[Candidate, ...] = ()
+    templates: tuple[str, ...] = ()
+    fallback_templates: tuple[str, ...] = ()
+    order: Order = Order.CHEAPEST
+    timeouts: Timeouts | None = None
+    """The route's clocks over the document's defaults; None when the route sets none."""
+    provider_timeouts: Mapping[str, Timeouts] = {}
+    """The same with each provider's own clocks in between; empty when the route sets none."""
+    retries: int | None = None
+    health: HealthPolicy | None = None
+    hold: str | None = None
+    hedge: HedgePolicy | None = None
+
+
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A public name that is no route: a slug or a provider's own id, and the deployments of those weights."""
+
+    name: str
+    model: str
+    deployments: tuple[Deployment, ...]
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One published configuration. A request holds one from start to end; a reload makes another.
+
+    `routes`    exact route names
+    `patterns`  routes whose name holds a `*`, most literal characters first
+    `pins`      provider name → upstream id → its deployments (one per credential)
+    `open_pins` provider name → deployments whose offer id holds a `*`
+    `models`    every slug and provider's own id → entry
+    `listed`    the names `GET /v1/models` shows, in order
+    """
+
+    revision: int
+    created: int
+    keys: Mapping[bytes, Principal]
+    routes: Mapping[str, Route]
+    patterns: tuple[Route, ...]
+    pins: Mapping[str, Mapping[str, tuple[Deployment, ...]]]
+    open_pins: Mapping[str, tuple[Deployment, ...]]
+    models: Mapping[str, ModelEntry]
+    listed: tuple[str, ...]
+    providers: tuple[str, ...]
+    max_body_bytes: int = 32 * 1024 * 1024
+    body_timeout_s: float = 120.0

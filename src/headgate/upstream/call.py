@@ -1,0 +1,115 @@
+"""Turn a chosen deployment and a client's envelope into an exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from headgate import __version__
+from headgate.types.deployment import Body, Candidate, Deployment, Operation, StreamUsage
+from headgate.types.fault import FaultClass
+from headgate.types.request import Envelope
+from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
+from headgate.upstream.origin import Origin, origin_of
+from headgate.upstream.pool import Pool
+from headgate.upstream.scripted import open_scripted
+from headgate.wire import json
+
+PATHS = {
+    Operation.CHAT: "/chat/completions",
+    Operation.COMPLETION: "/completions",
+    Operation.EMBEDDING: "/embeddings",
+}
+_ASK_USAGE = json.raw({"include_usage": True})
+
+
+class _Address(msgspec.Struct, frozen=True):
+    """Where a deployment's requests go, and the head of each up to the value of `content-length`."""
+
+    origin: Origin
+    head: bytes
+
+
+class Caller:
+    """Sends requests to deployments. `env` is read for the proxy variables, once per deployment."""
+
+    def __init__(self, pool: Pool, env: Mapping[str, str]) -> None:
+        self._pool = pool
+        self._env = env
+        # Weak, so that a reload's old deployments and the credentials in their heads go away with the old snapshot.
+        self._addresses: WeakKeyDictionary[Deployment, dict[tuple[Operation, bool], _Address]] = WeakKeyDictionary()
+
+    async def open(self, candidate: Candidate, envelope: Envelope, clocks: Clocks, dropped: list[str]) -> Exchange:
+        """Send the request and wait for the head of the reply.
+
+        Appends to `dropped` the parameters this provider cannot honour. Raises ExchangeFailed.
+        """
+        deployment = candidate.deployment
+        body = json.encode(patched(candidate, envelope, dropped))
+        script = deployment.upstream.script
+        if script is not None:
+            return await open_scripted(script(envelope.operation, body), clocks)
+        address = self._address(deployment, envelope)
+        return await self._pool.send(address.origin, b"%b%d\r\n\r\n" % (address.head, len(body)), body, clocks)
+
+    def _address(self, deployment: Deployment, envelope: Envelope) -> _Address:
+        known = self._addresses.get(deployment)
+        if known is None:
+            known = self._addresses[deployment] = {}
+        key = (envelope.operation, envelope.stream)
+        address = known.get(key)
+        if address is None:
+            address = known[key] = _address_of(deployment, *key, self._env)
+        return address
+
+
+def patched(candidate: Candidate, envelope: Envelope, dropped: list[str]) -> Body:
+    """A copy of the client's fields with the model's name at this provider and the provider's quirks applied."""
+    upstream = candidate.deployment.upstream
+    fields = dict(envelope.fields)
+    fields["model"] = json.raw(candidate.upstream_id)
+    if upstream.stream_usage is StreamUsage.ALWAYS:
+        fields.pop("stream_options", None)
+    elif envelope.stream:
+        # Usage is always asked for: the gateway has to know it even where the client does not.
+        fields["stream_options"] = _asking_usage(fields.get("stream_options"))
+    for quirk in upstream.quirks:
+        quirk(fields, dropped)
+    return fields
+
+
+def _asking_usage(options: msgspec.Raw | None) -> msgspec.Raw:
+    if options is None or bytes(options) == b"null":
+        return _ASK_USAGE
+    return json.raw(json.parse_body(options) | {"include_usage": json.raw(True)})
+
+
+def _address_of(deployment: Deployment, operation: Operation, stream: bool, env: Mapping[str, str]) -> _Address:
+    upstream = deployment.upstream
+    try:
+        origin = origin_of(upstream.base_url, upstream.proxy, env)
+    except ValueError as error:
+        raise ExchangeFailed(FaultClass.CONNECT_FAILED, f"{upstream.provider} cannot be called: {error}") from None
+    path = urlsplit(upstream.base_url).path.rstrip("/") + PATHS[operation]
+    target = path
+    headers = {
+        "host": origin.authority,
+        "user-agent": f"headgate/{__version__}",
+        "accept": "text/event-stream" if stream else "application/json",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+    }
+    if origin.proxy is not None and origin.scheme == "http":
+        # RFC 9112 §3.2.2: a proxy is told the whole URL.
+        target = f"http://{origin.authority}{path}"
+        if origin.proxy.authorization is not None:
+            headers["proxy-authorization"] = origin.proxy.authorization.reveal()
+    if upstream.auth_header is not None and deployment.credential.secret is not None:
+        name, template = upstream.auth_header
+        headers[name.lower()] = template.replace("{}", deployment.credential.secret.reveal())
+    headers.update((name.lower(), value) for name, value in upstream.headers)
+    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "content-length: "]
+    return _Address(origin, "\r\n".join(lines).encode("latin-1"))

@@ -1,0 +1,211 @@
+"""Any failure of an upstream → one Fault.
+
+Order of tests: what the body says, then the status. Error bodies come in at least nine shapes (OpenAI's object, a bare
+string, FastAPI's `detail`, flat objects, Google's, Cloudflare's, …), so they are brought to one before anything is
+concluded. Shapes and signals: each provider's error reference and recorded replies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.types.fault import Fault, FaultClass
+from headgate.types.secret import Secret
+from headgate.upstream.retry_after import retry_after_s
+from headgate.wire import json
+
+MAX_MESSAGE = 2000
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What an error body says, whatever its shape. `words` is every machine code in it, lower case."""
+
+    message: str = ""
+    words: frozenset[str] = frozenset()
+    param: str | None = None
+    code: str | None = None
+
+
+QUOTA_WORDS = frozenset(
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "exceeded_current_quota_error",
+        "not_enough_balance",
+        "billing_error",
+    }
+)
+CONTEXT_WORDS = frozenset({"context_length_exceeded", "exceed_context_size_error", "3051", "tokens_limit_reached"})
+MODEL_WORDS = frozenset({"model_not_found", "deploymentnotfound", "invalid_model"})
+FILTER_WORDS = frozenset({"content_filter", "content_policy_violation", "invalid_prompt", "cyber_policy"})
+CREDENTIAL_WORDS = frozenset({"invalid_api_key", "api_key_invalid", "wrong_api_key", "authentication_error"})
+OVERLOAD_WORDS = frozenset({"overloaded_error", "engine_overloaded_error", "overloaded", "unavailable_error"})
+UNSUPPORTED_WORDS = frozenset({"unsupported_parameter", "unsupported_value"})
+
+_CONTEXT_TEXT = re.compile(
+    r"maximum context length|reduce the length of|prompt is too long|input is too long|too many (input )?tokens"
+    r"|exceeds the maximum number of tokens|current length is \d+ while limit is|available context size"
+    r"|maximum prompt length",
+    re.IGNORECASE,
+)
+_QUOTA_TEXT = re.compile(r"credit balance is too low|insufficient balance|exceeded your current quota", re.IGNORECASE)
+_OVERLOAD_TEXT = re.compile(r"overloaded|over capacity", re.IGNORECASE)
+# Anything that looks like a credential: providers like to quote the key they refuse.
+_SECRET_TEXT = re.compile(r"\b(sk|gsk|xai|hf|nvapi|pplx|csk|fw|key|r8|AIza)[-_][A-Za-z0-9*_\-]{6,}|Bearer\s+\S+")
+
+
+def classify(status: int, headers: Mapping[str, str], body: bytes, provider: str, secret: Secret | None) -> Fault:
+    """The fault a reply is. `provider` is named in the message; nothing of `secret` survives in it."""
+    error = parse_error(body)
+    kind = _by_body(error, status) or _by_status(status)
+    # A 200 may carry Retry-After and mean nothing by it.
+    wait = None if status == 200 else retry_after_s(headers)
+    message = redact(error.message, secret)[:MAX_MESSAGE] or f"status {status} without an explanation"
+    if kind is FaultClass.BAD_CREDENTIAL:
+        message = f"{provider} refused the gateway's credential; its operator has to look at it ({message})"
+    elif kind is FaultClass.SERVER_ERROR and 300 <= status < 400:
+        message = f"{provider} answered with a redirect ({status}), which is never followed"
+    else:
+        message = f"{provider}: {message}"
+    client_fault = kind in (FaultClass.BAD_REQUEST, FaultClass.UNSUPPORTED)
+    return Fault(
+        kind,
+        message,
+        status=status,
+        retry_after_s=wait,
+        param=error.param if client_fault else None,
+        code=error.code if client_fault else None,
+    )
+
+
+def redact(text: str, secret: Secret | None) -> str:
+    """The text without the credential and without anything that looks like one."""
+    if secret:
+        text = text.replace(secret.reveal(), "[redacted]")
+    return _SECRET_TEXT.sub("[redacted]", text)
+
+
+def parse_error(body: bytes) -> ErrorBody:
+    """Read an error body of any known shape; an unreadable one says nothing."""
+    try:
+        value = json.parse(body)
+    except json.DecodeError:
+        return ErrorBody()
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        return ErrorBody(message=value) if isinstance(value, str) else ErrorBody()
+    inner = value.get("error") or _first(value.get("errors")) or value.get("detail") or value
+    if isinstance(inner, dict) and isinstance(inner.get("error"), str | dict):
+        inner = inner["error"]
+    if isinstance(inner, str):
+        message = inner if inner != value.get("error") else str(value.get("message") or inner)
+        return ErrorBody(message=message, words=_words(value))
+    if isinstance(inner, list):
+        return _from_detail(inner)
+    if not isinstance(inner, dict):
+        return ErrorBody()
+    message = inner.get("message") or inner.get("msg") or ""
+    param, code = inner.get("param"), inner.get("code")
+    return ErrorBody(
+        message=message if isinstance(message, str) else "",
+        words=_words(inner),
+        param=param if isinstance(param, str) else None,
+        code=code if isinstance(code, str) else None,
+    )
+
+
+def _from_detail(detail: list[Any]) -> ErrorBody:
+    """FastAPI's list of `{loc, msg, type}`."""
+    said, param = [], None
+    for item in detail:
+        if isinstance(item, dict):
+            loc = ".".join(str(part) for part in item.get("loc") or () if part != "body")
+            param = param or loc or None
+            said.append(f"{loc}: {item.get('msg', '')}" if loc else str(item.get("msg", "")))
+    return ErrorBody(message="; ".join(said), param=param)
+
+
+def _first(errors: object) -> object:
+    return errors[0] if isinstance(errors, list) and errors else None
+
+
+def _words(error: dict[str, Any]) -> frozenset[str]:
+    """Every machine-readable word of an error object, one level of nesting included."""
+    found: set[str] = set()
+    for name in ("code", "type", "status", "reason", "error_type"):
+        value = error.get(name)
+        if isinstance(value, str | int):
+            found.add(str(value).lower())
+    for nested in [error.get("innererror"), *(error.get("details") or ())]:
+        if isinstance(nested, dict):
+            found |= {str(nested[key]).lower() for key in ("code", "reason") if isinstance(nested.get(key), str)}
+            for violation in nested.get("violations") or ():
+                if isinstance(violation, dict) and "perday" in str(violation.get("quotaId", "")).lower():
+                    found.add("insufficient_quota")
+    if isinstance(error.get("metadata"), dict) and error["metadata"].get("reasons"):
+        found.add("content_filter")
+    return frozenset(found)
+
+
+def _by_body(error: ErrorBody, status: int) -> FaultClass | None:
+    words, text = error.words, error.message
+    by_words = (
+        (QUOTA_WORDS, FaultClass.QUOTA_EXHAUSTED),
+        (CONTEXT_WORDS, FaultClass.CONTEXT_TOO_LONG),
+        (FILTER_WORDS, FaultClass.CONTENT_FILTERED),
+        (CREDENTIAL_WORDS, FaultClass.BAD_CREDENTIAL),
+        (MODEL_WORDS, FaultClass.MODEL_NOT_FOUND),
+        (OVERLOAD_WORDS, FaultClass.OVERLOADED),
+        (UNSUPPORTED_WORDS, FaultClass.UNSUPPORTED),
+    )
+    for known, kind in by_words:
+        if words & known:
+            return kind
+    if _QUOTA_TEXT.search(text):
+        return FaultClass.QUOTA_EXHAUSTED
+    if status < 500 and _CONTEXT_TEXT.search(text):
+        return FaultClass.CONTEXT_TOO_LONG
+    if status in (429, 500, 502, 503) and _OVERLOAD_TEXT.search(text):
+        return FaultClass.OVERLOADED
+    if status == 200:
+        return _by_code(words)
+    return None
+
+
+def _by_code(words: frozenset[str]) -> FaultClass:
+    """An error inside a 200 often carries the status it should have had."""
+    for word in words:
+        if word.isdecimal() and 400 <= int(word) < 600:
+            return _by_status(int(word))
+    return FaultClass.SOFT_ERROR
+
+
+_STATUS = {
+    401: FaultClass.BAD_CREDENTIAL,
+    402: FaultClass.QUOTA_EXHAUSTED,
+    403: FaultClass.BAD_CREDENTIAL,
+    404: FaultClass.MODEL_NOT_FOUND,
+    408: FaultClass.SERVER_ERROR,
+    412: FaultClass.QUOTA_EXHAUSTED,
+    425: FaultClass.OVERLOADED,
+    429: FaultClass.RATE_LIMITED,
+    498: FaultClass.OVERLOADED,
+    503: FaultClass.OVERLOADED,
+    529: FaultClass.OVERLOADED,
+}
+
+
+def _by_status(status: int) -> FaultClass:
+    known = _STATUS.get(status)
+    if known is not None:
+        return known
+    return FaultClass.BAD_REQUEST if 400 <= status < 500 else FaultClass.SERVER_ERROR

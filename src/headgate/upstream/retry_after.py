@@ -1,0 +1,51 @@
+"""How long a provider asks us to wait, in whichever of the usual spellings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# "Retry in 21 hours" must make a credential sit out, not a request sleep; nobody waits longer than a day here.
+MAX_WAIT_S = 86_400.0
+
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds from `retry-after-ms` or `retry-after` (seconds, a duration such as 2m59.5s, or an HTTP date).
+
+    None when neither says anything readable. `now` is the time a date counts from.
+    """
+    milliseconds = headers.get("retry-after-ms", "").strip()
+    if _NUMBER.fullmatch(milliseconds):
+        return min(float(milliseconds) / 1000, MAX_WAIT_S)
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    seconds = _seconds(value)
+    if seconds is None:
+        seconds = _until(value, now or datetime.now(UTC))
+    return None if seconds is None else min(max(seconds, 0.0), MAX_WAIT_S)
+
+
+def _seconds(value: str) -> float | None:
+    if _NUMBER.fullmatch(value):
+        return float(value)
+    match = _DURATION.fullmatch(value)
+    if match is None:
+        return None
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def _until(value: str, now: datetime) -> float | None:
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return (when - now).total_seconds()

@@ -1,0 +1,1 @@
+"""Fakes that are real: servers on real sockets that do what a script says."""
