@@ -39,7 +39,7 @@ class _Row(msgspec.Struct):
     responses_only: bool = False
 
 
-_decode = json.decoder_of(_Row)
+_decode = json.Decoder[_Row](_Row).decode
 
 
 def load_offers(providers: Collection[str]) -> dict[str, tuple[Offer, ...]]:

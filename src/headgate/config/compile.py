@@ -167,16 +167,24 @@ def _models(offering: Offering, deployments: Deployments) -> dict[str, ModelEntr
 
 
 def _listed(document: Document, routes: Iterable[Route], models: Mapping[str, ModelEntry]) -> tuple[str, ...]:
-    """Route names as written, then every name somebody can be expected to answer to, sorted."""
-    names = {
+    """Route names as written, then every name somebody can be expected to answer to, sorted; faults come last."""
+    written = [route.name for route in routes if "*" not in route.name]
+    names = [
         name
         for name, entry in models.items()
         if any(not one.offer.retired and one.offer.kind in _LISTED_KINDS for one in entry.deployments)
-    }
-    if SANDBOX.name in document.providers:
-        names.update(f"{SANDBOX.name}/{model}" for model in (*MODELS, *FAULTS))
-    written = [route.name for route in routes if "*" not in route.name]
-    return tuple(dict.fromkeys((*written, *sorted(names))))
+    ]
+    tame, faulty = (MODELS, FAULTS) if SANDBOX.name in document.providers else ({}, {})
+    return tuple(
+        dict.fromkeys(
+            (
+                *written,
+                *(f"{SANDBOX.name}/{model}" for model in tame),
+                *sorted(names),
+                *(f"{SANDBOX.name}/{model}" for model in faulty),
+            )
+        )
+    )
 
 
 def _principal(key: KeyPart) -> Principal:

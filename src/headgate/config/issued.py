@@ -37,7 +37,7 @@ class KeyFileError(Exception):
     """The key's file cannot be read or written; the message is ready to print."""
 
 
-_decoder = json.decoder(_Record)
+_decoder = json.Decoder[_Record](_Record)
 
 
 def first_key(data_dir: Path, *, renew: bool = False) -> IssuedKey:

@@ -19,6 +19,10 @@ from headgate.types.deployment import Offer
 from headgate.types.money import Price, pusd_per_mtok
 
 
+_FREE = Price(input_pusd_per_mtok=0, output_pusd_per_mtok=0)
+"""What an answer costs that is made in this process."""
+
+
 class Choice(NamedTuple):
     """An offer, and the id to send: the offer's own, or what its `*` stands for."""
 
@@ -80,7 +84,10 @@ def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
         offers = {offer.upstream_id: offer for offer in known.get(name, ())}
         for part in entry.models:
             offers[part.id] = _declared(name, part, offers.get(part.id))
-        result[name] = tuple(offers.values()) or (Offer(provider=name, upstream_id="*", model="*", kind="any"),)
+        price = _FREE if _is_in_process(name) else Price()
+        result[name] = tuple(offers.values()) or (
+            Offer(provider=name, upstream_id="*", model="*", kind="any", price=price),
+        )
     return result
 
 

@@ -27,7 +27,7 @@ _MAX_MERGED = 20_000
 
 # In `{api_key: ${NAME}}` YAML would take the inner braces for a mapping of their own. References are swapped for marks
 # that mean nothing to YAML, and come back in the text of the scalars.
-_REFERENCE = re.compile(r"""\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}"'\\\n\r]*)?\}""")
+_REFERENCE = re.compile(r"""\$\$\{(?:[^}"'\\\n\r]*\})?|\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}"'\\\n\r]*)?\}""")
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 
@@ -99,6 +99,8 @@ def _in_words(error: yaml.MarkedYAMLError) -> str:
         return "not valid YAML: a character that cannot stand here (a tab is not indentation; quote @, ` and %)"
     if problem == "mapping values are not allowed in this context":
         return "not valid YAML: a ':' that cannot stand here; check the indentation, or quote the text"
+    if problem == "did not find expected key":
+        return "not valid YAML: this is not where a key is expected; check the indentation"
     return f"not valid YAML: {problem}"
 
 

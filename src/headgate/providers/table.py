@@ -25,7 +25,8 @@ _QUIRKS = """\
 ## Quirks
 
 Where a provider's reading of the dialect differs, the request is edited on its way there and nowhere else. What cannot
-be honoured is named in the reply's `x-headgate-dropped` header.
+be honoured is named in the reply's `x-headgate-dropped` header. In brackets stands what a fact rests on where it is not
+the provider's documentation; "adapters" are the client libraries that speak to the provider.
 """
 
 

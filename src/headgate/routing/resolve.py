@@ -113,7 +113,8 @@ def not_found(snapshot: Snapshot, principal: Principal, name: str) -> ModelNotFo
 
 
 def names(snapshot: Snapshot) -> Iterable[str]:
-    """Every name that means something exactly as it stands."""
+    """Every name that means something exactly as it stands; some more than once."""
+    yield from snapshot.listed
     yield from snapshot.routes
     yield from snapshot.models
     for provider, ids in snapshot.pins.items():

@@ -219,7 +219,7 @@ def wrong_key() -> None:
 
 def unknown_model() -> None:
     """an unknown model is a NotFoundError that names the model and what is near it"""
-    near = MODEL[:-1]
+    near = MODEL.replace("/", "-")
     error = raised(NotFoundError, lambda: client.chat.completions.create(model=near, messages=MESSAGES))
     assert error.code == "model_not_found"
     assert error.param == "model"

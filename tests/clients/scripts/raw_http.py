@@ -29,7 +29,7 @@ def no_key() -> None:
     """no key at all is 401 in OpenAI's error shape"""
     reply = client.post("/chat/completions", json=ask())
     assert reply.status_code == 401
-    assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
+    assert {"message", "type", "param", "code"} <= set(reply.json()["error"])
 
 
 def event_stream() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from decimal import Decimal
 from importlib import resources
@@ -101,4 +100,3 @@ def test_equal_sets_of_capabilities_are_one_object() -> None:
     found = load_offers(["openrouter"])["openrouter"]
     sets = [offer.capabilities for offer in found if offer.capabilities is not None]
     assert len({id(each) for each in sets}) == len(set(sets)) < len(sets)
-    assert sys.getsizeof(found) < 10_000

@@ -21,7 +21,7 @@ class _Reply(msgspec.Struct):
     error: msgspec.Raw = _ABSENT
 
 
-_decoder = json.decoder(_Reply)
+_decoder = json.Decoder[_Reply](_Reply)
 
 
 class ErrorInBody(Exception):
@@ -39,7 +39,7 @@ def parse_reply(operation: Operation, body: bytes) -> Usage | None:
     """
     try:
         reply = _decoder.decode(body)
-    except (json.DecodeError, RecursionError):
+    except json.DecodeError:
         raise Fault(FaultClass.SOFT_ERROR, "the provider's reply is not a whole JSON answer") from None
     if is_error(reply.error) or reply.object == "error":
         raise ErrorInBody(body)

@@ -82,7 +82,7 @@ REQUIRED = {
     Operation.EMBEDDING: ("model", "input"),
 }
 _DECODERS = {
-    operation: {name: json.decoder(kind) for name, kind in fields.items()}
+    operation: {name: json.Decoder[Any](kind) for name, kind in fields.items()}
     for operation, fields in (
         (Operation.CHAT, CHAT),
         (Operation.COMPLETION, COMPLETION),
@@ -137,15 +137,13 @@ def _values(decoders: dict[str, json.Decoder[Any]], fields: Body) -> dict[str, A
             continue
         try:
             values[name] = decoder.decode(raw)
-        except (json.DecodeError, RecursionError) as error:
+        except json.DecodeError as error:
             raise _wrong(name, error) from None
     return values
 
 
 def _wrong(name: str, error: Exception) -> InvalidRequest:
     """msgspec says "Expected `int`, got `str` - at `$[0].role`"; a client needs the field's full path."""
-    if isinstance(error, RecursionError):
-        return InvalidRequest(f"`{name}` is nested too deeply", param=name, code="invalid_json")
     text = str(error)
     where = _WHERE.search(text)
     param = name

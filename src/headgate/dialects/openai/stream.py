@@ -45,8 +45,8 @@ class _Chunk(msgspec.Struct, gc=False):
     object: str | None = None
 
 
-_chunk = json.decoder(_Chunk)
-_delta = json.decoder(_Delta | None)
+_chunk = json.Decoder[_Chunk](_Chunk)
+_delta = json.Decoder[_Delta | None](_Delta | None)
 
 
 class StreamReader:
@@ -134,7 +134,7 @@ class StreamReader:
             return b""
         try:
             chunk = _chunk.decode(data)
-        except (json.DecodeError, RecursionError):
+        except json.DecodeError:
             raise Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read") from None
         if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or _named_error(event):
             raise ErrorInBody(data)

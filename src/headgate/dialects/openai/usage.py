@@ -31,7 +31,7 @@ class _Usage(msgspec.Struct):
     completion_tokens_details: _CompletionDetails | None = None
 
 
-_decoder = json.decoder(_Usage | None)
+_decoder = json.Decoder[_Usage | None](_Usage | None)
 
 
 def parse_usage(raw: bytes | msgspec.Raw) -> Usage | None:
