@@ -18,7 +18,6 @@ from headgate.config.entries import row_of
 from headgate.types.deployment import Offer
 from headgate.types.money import Price, pusd_per_mtok
 
-
 _FREE = Price(input_pusd_per_mtok=0, output_pusd_per_mtok=0)
 """What an answer costs that is made in this process."""
 
@@ -79,11 +78,12 @@ def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
     A provider of which nothing is known offers `*`: any id, reached by the provider's name alone.
     """
     known = load_offers([name for name in document.providers if row_of(name) is not None])
+    slugs = _slugs(offer for offers in known.values() for offer in offers)
     result: dict[str, tuple[Offer, ...]] = {}
     for name, entry in document.providers.items():
         offers = {offer.upstream_id: offer for offer in known.get(name, ())}
         for part in entry.models:
-            offers[part.id] = _declared(name, part, offers.get(part.id))
+            offers[part.id] = _declared(name, part, offers.get(part.id), slugs.get(part.id))
         price = _FREE if _is_in_process(name) else Price()
         result[name] = tuple(offers.values()) or (
             Offer(provider=name, upstream_id="*", model="*", kind="any", price=price),
@@ -112,10 +112,21 @@ def _is_in_process(provider: str) -> bool:
     return row is not None and row.script is not None
 
 
-def _declared(provider: str, part: ModelPart, known: Offer | None) -> Offer:
-    """The operator's word on a model; what it leaves open stays as the catalog has it."""
+def _slugs(offers: Iterable[Offer]) -> dict[str, str]:
+    """Providers' own ids that name the plain serving of one model and nothing else → its slug."""
+    meant: dict[str, set[tuple[str, str | None]]] = {}
+    for offer in offers:
+        meant.setdefault(offer.upstream_id, set()).add((offer.model, offer.variant))
+    return {own_id: slug for own_id, ((slug, variant), *others) in meant.items() if variant is None and not others}
+
+
+def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | None) -> Offer:
+    """The operator's word on a model; what it leaves open stays as the catalog has it.
+
+    `slug` is the model that other providers mean by the same id: a declared id that others use too is theirs.
+    """
     kind = part.kind or (known.kind if known else "any" if "*" in part.id else "chat")
-    base = known or Offer(provider=provider, upstream_id=part.id, model=part.id)
+    base = known or Offer(provider=provider, upstream_id=part.id, model=slug or part.id)
     return msgspec.structs.replace(
         base,
         model=part.model or base.model,

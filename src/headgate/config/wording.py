@@ -54,7 +54,8 @@ def in_words(error: ErrorDetails) -> str:
         return f"must be a number{_given(value)}"
     if kind in _LIMITS:
         words, key = _LIMITS[kind]
-        return f"must be {words} {context[key]}{_given(value)}"
+        limit = context[key]
+        return f"must be {words} {int(limit) if limit == int(limit) else limit}{_given(value)}"
     if kind in ("literal_error", "enum"):
         return _one_of(str(context["expected"]), value)
     if kind == "too_short":

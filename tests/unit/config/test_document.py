@@ -40,13 +40,22 @@ BOX = "providers:\n  mybox:\n    dialect: openai\n    base_url: http://127.0.0.1
         ("hold: ful", "1: hold: must be one of first, full, not 'ful'; did you mean full?"),
         ("hedge: {after: p0}", "1: hedge.after: must be a percentile such as p95, or seconds"),
         ("hedge: {budget_percent: 101}", "1: hedge.budget_percent: must be at most 100, not 101"),
-        ("keys:\n- name: a", "2: keys[0].secret: is missing (The key itself, 20 characters or more; only its hash is kept"),
-        ("keys:\n- {name: a, secret: short}", "2: keys[0].secret: is shorter than 20 characters, so it could be guessed"),
+        (
+            "keys:\n- name: a",
+            "2: keys[0].secret: is missing (The key itself, 20 characters or more; only its hash is kept",
+        ),
+        (
+            "keys:\n- {name: a, secret: short}",
+            "2: keys[0].secret: is shorter than 20 characters, so it could be guessed",
+        ),
         ("keys:\n- {name: a, secret: 12345678901234567890}", "2: keys[0].secret: must be text; put it in quotes"),
         ("keys:\n- {name: a, secret: 'two words of twenty c'}", "2: keys[0].secret: holds a space, a line break or"),
         ("keys:\n- {name: '', secret: aaaaaaaaaaaaaaaaaaaa}", "2: keys[0].name: is empty"),
         ("keys:\n- {name: a, secret: aaaaaaaaaaaaaaaaaaaa, models: []}", "2: keys[0].models: must not be empty"),
-        ("keys:\n- {name: a, secret: aaaaaaaaaaaaaaaaaaaa, limits: {rpm: 0}}", "2: keys[0].limits.rpm: must be at least"),
+        (
+            "keys:\n- {name: a, secret: aaaaaaaaaaaaaaaaaaaa, limits: {rpm: 0}}",
+            "2: keys[0].limits.rpm: must be at least",
+        ),
         (
             "keys:\n- {name: a, secret: aaaaaaaaaaaaaaaaaaaa, budget: {usd: 1.5, per: day}}",
             '2: keys[0].budget.usd: must be exact: write it as text, in quotes: "1.5"',
@@ -59,7 +68,10 @@ BOX = "providers:\n  mybox:\n    dialect: openai\n    base_url: http://127.0.0.1
         ("models: {a: {targets: []}}", "1: models.a.targets: must not be empty"),
         ("models: {a: {targets: [1]}}", "1: models.a.targets[0]: must be text; put it in quotes"),
         ("models: {a: {targets: ['x/*/*']}}", "1: models.a.targets[0]: holds more than one *"),
-        ("models: {a: {targets: [x], policy: chepest}}", "1: models.a.policy: must be one of cheapest, fastest, balanced"),
+        (
+            "models: {a: {targets: [x], policy: chepest}}",
+            "1: models.a.policy: must be one of cheapest, fastest, balanced",
+        ),
         (f"{BOX}    api_key: 5", "5: providers.mybox.api_key: must be text; put it in quotes"),
         (f"{BOX}    api_key: ''", "5: providers.mybox.api_key: is empty"),
         (f"{BOX}    api_key: a b", "5: providers.mybox.api_key: holds a space"),
@@ -78,9 +90,18 @@ BOX = "providers:\n  mybox:\n    dialect: openai\n    base_url: http://127.0.0.1
         ),
         (f"{BOX}    models: [{{model: x}}]", "5: providers.mybox.models[0].id: is missing"),
         (f"{BOX}    models:\n    - {{ide: x}}", "6: providers.mybox.models[0].ide: unknown key; did you mean id?"),
-        (f"{BOX}    models: [{{id: a, kind: chatt}}]", "5: providers.mybox.models[0].kind: must be one of chat, completion"),
-        (f"{BOX}    models: [{{id: a, capabilities: [tool]}}]", "5: providers.mybox.models[0].capabilities[0]: must be one of"),
-        (f"{BOX}    models: [{{id: a, context_tokens: 0}}]", "5: providers.mybox.models[0].context_tokens: must be at least"),
+        (
+            f"{BOX}    models: [{{id: a, kind: chatt}}]",
+            "5: providers.mybox.models[0].kind: must be one of chat, completion",
+        ),
+        (
+            f"{BOX}    models: [{{id: a, capabilities: [tool]}}]",
+            "5: providers.mybox.models[0].capabilities[0]: must be one of",
+        ),
+        (
+            f"{BOX}    models: [{{id: a, context_tokens: 0}}]",
+            "5: providers.mybox.models[0].context_tokens: must be at least",
+        ),
     ],
 )
 def test_a_bad_value_is_told_with_its_line_its_path_and_the_way_out(text: str, expected: str) -> None:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from headgate.config.unenforced import NOT_YET_ENFORCED
+from tests.unit.config.loading import warnings
+
+BASE = """\
+providers:
+  mybox:
+    dialect: openai
+    base_url: http://127.0.0.1:1/v1
+    {provider}
+    models:
+      - id: alpha
+        {model}
+models:
+  r:
+    targets: [alpha]
+    {route}
+keys:
+  - name: a
+    secret: {secret}
+    {key}
+{top}
+"""
+
+
+def document(**parts: str) -> str:
+    empty = dict.fromkeys(("provider", "model", "route", "key", "top"), "")
+    return BASE.format(**{**empty, **parts}, secret="s" * 20)
+
+
+CASES = [
+    ({"key": "limits: {rpm: 1}"}, "keys[0].limits"),
+    ({"key": "budget: {usd: 1, per: day}"}, "keys[0].budget"),
+    ({"top": "store: postgresql://u@h/d"}, "store"),
+    ({"top": "shared: redis://h:6379/0"}, "shared"),
+    *[
+        ({level: f"{key}: {value}"}, f"{path}{key}")
+        for key, value in (("retries", "0"), ("health", "{failures: 1}"), ("hold", "full"), ("hedge", "{after: p90}"))
+        for level, path in (("top", ""), ("provider", "providers.mybox."), ("route", "models.r."))
+    ],
+    ({"route": "fallback: [alpha]\n    policy: ordered"}, "models.r.fallback"),
+    ({"route": "policy: fastest"}, "models.r.policy"),
+    ({"route": "policy: balanced"}, "models.r.policy"),
+    ({"route": "policy: weighted"}, "models.r.policy"),
+    (
+        {"provider": "credentials: [{name: a, api_key: x}, {name: b, api_key: y}]"},
+        "providers.mybox.credentials[1]",
+    ),
+    ({"model": "tiers: [{above_tokens: 1, input_usd_per_mtok: '1'}]"}, "providers.mybox.models[0].tiers"),
+]
+
+
+@pytest.mark.parametrize(("parts", "path"), CASES)
+def test_what_is_accepted_but_not_acted_on_is_a_warning(parts: dict[str, str], path: str) -> None:
+    places = [warning.split(": ")[1] for warning in warnings(document(**parts))]
+    assert path in places
+
+
+def test_every_row_of_the_table_has_a_case() -> None:
+    hits = {warning.split(": ", 2)[2] for parts, _ in CASES for warning in warnings(document(**parts))}
+    assert {row.message for row in NOT_YET_ENFORCED} <= hits
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"top": "store: sqlite:///./headgate.db\nshared: memory"},
+        {"route": "policy: ordered"},
+        {"route": "policy: cheapest\n    timeouts: {gap_s: 3}"},
+        {"provider": "credentials: [{name: a, api_key: x, weight: 3}]"},
+        {"key": "limits:\n    budget: ~", "route": "retries:"},
+    ],
+)
+def test_what_works_or_says_nothing_new_gives_no_warning(parts: dict[str, str]) -> None:
+    assert warnings(document(**parts)) == []
