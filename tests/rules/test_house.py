@@ -31,7 +31,6 @@ BANNED_MODULE = re.compile(r"^(.*_)?(manager|helper|util)s?$|^base$")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/")
 REGISTRY_HOST = re.compile(r"\b(?:pypi\.org|pythonhosted\.org|npmjs\.(?:org|com)|deb\.debian\.org)")
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md", "docs/glossary.md")
 
 
 def _ignored(relative: str, patterns: list[str]) -> bool:
@@ -65,6 +64,10 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def modules(*folders: str) -> Iterator[tuple[str, str]]:
     return ((path, text) for path, text in texts() if path.endswith(".py") and path.partition("/")[0] in folders)
+
+
+def documents() -> list[str]:
+    return [path for path in repository() if path.endswith(".md")]
 
 
 def lines_with(pattern: re.Pattern[str]) -> list[str]:
@@ -137,7 +140,7 @@ def test_every_make_command_in_a_document_is_a_verb_of_the_makefile() -> None:
     assert {"help", "setup", "up", "test", "check", "bench", "fmt"} <= verbs
     said = {
         verb
-        for document in DOCUMENTS
+        for document in documents()
         for verb in re.findall(r"(?:^|`)make ([a-z]+)\b", (ROOT / document).read_text(), re.MULTILINE)
     }
     assert said
@@ -152,7 +155,7 @@ def test_every_verb_of_the_makefile_is_set_up_first() -> None:
 def test_every_headgate_command_in_a_document_exists() -> None:
     said = {
         verb
-        for document in DOCUMENTS
+        for document in documents()
         for verb in re.findall(r"(?:^|`)headgate ([a-z]+)\b", (ROOT / document).read_text(), re.MULTILINE)
     }
     assert said
@@ -185,12 +188,11 @@ def test_the_readme_promises_only_sandbox_models_that_there_are() -> None:
 
 def test_every_link_between_documents_leads_somewhere() -> None:
     broken = []
-    for path, text in texts():
-        if path.endswith(".md"):
-            for link in re.findall(r"\]\(([^)\s]+)\)", text):
-                if "://" not in link and not link.startswith("#"):
-                    target = (ROOT / path).parent / link.partition("#")[0]
-                    broken += [] if target.exists() else [f"{path}: {link}"]
+    for path in documents():
+        for link in re.findall(r"\]\(([^)\s]+)\)", (ROOT / path).read_text()):
+            target = (ROOT / path).parent / link.partition("#")[0]
+            if "://" not in link and not link.startswith("#") and not target.exists():
+                broken.append(f"{path}: {link}")
     assert broken == []
 
 

@@ -76,7 +76,7 @@ def banner(loaded: Loaded, snapshot: Snapshot, key: IssuedKey | None, listener: 
         "",
         f"  base URL   {base}",
         f"  key        {_key_line(loaded, key)}",
-        f"  providers  {', '.join(snapshot.providers)}  (from {loaded.source})",
+        f"  providers  {_providers_line(loaded, snapshot)}",
     ]
     lines += [f"  note       {warning}" for warning in loaded.warnings]
     model = _example_model(snapshot)
@@ -92,6 +92,15 @@ def _key_line(loaded: Loaded, key: IssuedKey | None) -> str:
     if key.secret is not None:
         return f"{key.secret.reveal()}  (shown this once; only its hash is kept)"
     return "the one shown on the first start; `headgate up --new-key` makes another and revokes it"
+
+
+def _providers_line(loaded: Loaded, snapshot: Snapshot) -> str:
+    """Who can be called, and how we came to know."""
+    if loaded.path is not None:
+        return f"{', '.join(snapshot.providers)}  (from {loaded.source})"
+    if not loaded.found:
+        return f"{', '.join(snapshot.providers)}  (built in; no headgate.yaml here and no provider's key in the environment)"
+    return ", ".join(f"{name} (${variable})" for name, variable in loaded.found.items())
 
 
 def _key_in_shell(loaded: Loaded, key: IssuedKey | None) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from headgate.config.check_targets import check_routes
 from headgate.config.document import CredentialPart, Document, ProviderPart
 from headgate.config.entries import DIALECTS, is_hosted, row_of
 from headgate.config.fields import header_name_problem, is_loopback
 from headgate.config.findings import Findings
-from headgate.config.offering import Offering
 from headgate.config.problems import Path, shorten
 from headgate.config.wording import nearest
 from headgate.providers.builtin import PROVIDERS
@@ -23,7 +21,7 @@ _NOT_IN_PROCESS = ("api_key", "credentials", "dialect", "base_url", "headers", "
 
 
 def check(document: Document, findings: Findings) -> None:
-    """Check what one value alone cannot tell, except for the routes."""
+    """Check keys, server and providers; `check_routes` does the rest."""
     _check_keys(document, findings)
     if not findings.is_spoilt("server") and not findings.is_spoilt("keys"):
         exposed = exposure(document.server.host, len(document.keys))
@@ -33,11 +31,6 @@ def check(document: Document, findings: Findings) -> None:
             findings.warn(("server", "host"), exposed)
     for name, entry in document.providers.items():
         _check_provider(name, entry, findings)
-
-
-def check_references(document: Document, offering: Offering, findings: Findings) -> None:
-    """Check that every route leads somewhere. The document must have passed the other checks."""
-    check_routes(document, offering, findings)
 
 
 def exposure(host: str, keys: int) -> str | None:
@@ -70,6 +63,7 @@ def _check_provider(name: str, entry: ProviderPart, findings: Findings) -> None:
         return
     if row is None and (entry.base_url is None or entry.dialect is None):
         findings.problem(path, _unknown_provider(name, entry))
+        findings.spoil(path)
     if row is not None and row.script is not None:
         for key in _NOT_IN_PROCESS:
             if key in entry.model_fields_set and getattr(entry, key):

@@ -14,7 +14,7 @@ class Findings:
         self.warnings: list[Problem] = []
         self._tree = tree
         self._told = {problem.path for problem in tree.broken}
-        self._spoilt = spoilt
+        self._spoilt = set(spoilt)
 
     def problem(self, path: Path, message: str) -> None:
         """Note an error, unless something was already found at the very place."""
@@ -23,6 +23,10 @@ class Findings:
 
     def warn(self, path: Path, message: str) -> None:
         self.warnings.append(self._tree.problem(path, message))
+
+    def spoil(self, path: Path) -> None:
+        """Note that nobody knows what a part means, so that what refers to it cannot be judged."""
+        self._spoilt.add(path)
 
     def is_spoilt(self, *path: str) -> bool:
         """Whether a part of the document, or what it stands in, had a mistake and was taken out."""

@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 import msgspec
 from pydantic import ValidationError
 
-from headgate.config.check import check, check_references
-from headgate.config.check_targets import targets_of
+from headgate.config.check import check
+from headgate.config.check_targets import check_routes, targets_of
 from headgate.config.document import Document
 from headgate.config.entries import FALLBACK_PROVIDER, Found, complete, found_in, look_up, with_provider
 from headgate.config.findings import Findings
@@ -117,9 +117,8 @@ def _judge(tree: SourceTree, env: Mapping[str, str], path: FilePath | None) -> L
     for name, variables in missing.items():
         needed = " and ".join(f"${{{variable}}}" for variable in variables)
         findings.problem(("providers", name), f"its address needs {needed} from the environment, or a base_url here")
-    if not any(problem.path[:1] == ("providers",) for problem in findings.problems):
-        document, offering = _with_named_providers(document, env, found, findings)
-        check_references(document, offering, findings)
+    document, offering = _with_named_providers(document, env, found, findings)
+    check_routes(document, offering, findings)
     problems = [*validated.problems, *findings.problems]
     if problems:
         raise ConfigError(problems)

@@ -41,7 +41,7 @@ def validate(tree: SourceTree) -> Validated:
     for detail in details:
         path = detail["loc"]
         if path not in told:
-            problems.append(tree.problem(path, in_words(detail)))
+            problems.append(tree.problem(path, in_words(detail, tree.origins.get(path, ()))))
         spoilt.add(path[:2] if path[:1] and path[0] in _BY_NAME else path[:1])
     return Validated(Document.model_validate(_without(tree.value, spoilt)), problems, frozenset(spoilt))
 

@@ -37,9 +37,13 @@ def nearest(word: str, known: list[str]) -> str | None:
     return found[0] if found else None
 
 
-def in_words(error: ErrorDetails) -> str:
-    """What is wrong and the way out. Values are repeated only where no secret can stand."""
-    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
+def in_words(error: ErrorDetails, origin: tuple[str, ...] = ()) -> str:
+    """What is wrong and the way out.
+
+    A value that came from environment variables (`origin`) is not repeated: it may be a secret in the wrong place.
+    """
+    kind, context = error["type"], error.get("ctx", {})
+    value = _Unshown(origin) if origin else error["input"]
     if kind == REFUSED:
         return str(context["words"])
     if kind == "extra_forbidden":
@@ -65,7 +69,16 @@ def in_words(error: ErrorDetails) -> str:
     return error["msg"]
 
 
+class _Unshown:
+    """Stands for a value of which only the variables may be named."""
+
+    def __init__(self, origin: tuple[str, ...]) -> None:
+        self.names = " ".join(f"${name}" for name in origin)
+
+
 def _given(value: Any) -> str:
+    if isinstance(value, _Unshown):
+        return f", which {value.names} is not"
     return f", not {shorten(repr(value), 40)}" if isinstance(value, str | int | float) else ""
 
 

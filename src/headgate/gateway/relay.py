@@ -39,13 +39,7 @@ async def relay_stream(
                 raise Fault(FaultClass.BROKEN_STREAM, "the provider's stream never came to the answer")
         exchange.content_started()
         await reply.begin(out, account)
-        while not reader.ended and reader.failure is None:
-            data = await _read_on(exchange, reader)
-            out = reader.feed(data) if data else reader.close()
-            if out:
-                await reply.write(out)
-            if not data:
-                break
+        await _flow(exchange, reader, reply)
         if reader.failure is not None:
             raise reader.failure
     finally:
@@ -54,14 +48,19 @@ async def relay_stream(
     await reply.end(reader.tail(stream_note(account)))
 
 
-async def _read_on(exchange: Exchange, reader: StreamReader) -> bytes:
-    """The next bytes; an upstream that fails after the answer was whole has merely ended."""
+async def _flow(exchange: Exchange, reader: StreamReader, reply: Reply) -> None:
+    """Forward to the end of the answer, or to the failure that the reader then holds."""
     try:
-        return await exchange.read()
+        while not reader.ended and reader.failure is None:
+            data = await exchange.read()
+            if out := reader.feed(data) if data else reader.close():
+                await reply.write(out)
+            if not data:
+                return
     except ExchangeFailed:
-        if reader.finished:
-            return b""
-        raise
+        # An upstream that fails after the answer was whole has merely ended.
+        if not reader.finished:
+            raise
 
 
 async def read_all(exchange: Exchange, limit: int) -> bytes:

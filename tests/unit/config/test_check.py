@@ -56,7 +56,7 @@ OTHER = "t" * 20
         ),
         (
             "providers:\n  cloudflare:\n    api_key: x",
-            "2: providers.cloudflare: its address needs ${CLOUDFLARE_ACCOUNT_ID} from the environment, or a base_url here",
+            "2: providers.cloudflare: its address needs ${CLOUDFLARE_ACCOUNT_ID} from the environment",
         ),
         (
             "providers:\n  sandbox:\n    base_url: http://127.0.0.1/v1",
@@ -112,6 +112,15 @@ def test_a_repeated_key_is_told_beside_other_problems() -> None:
     assert problems("server: {port: 1}\nkeys: 5\nserver: {port: 2}") == [
         "headgate.yaml:2: keys: must be a list",
         "headgate.yaml:3: server: is written twice, on lines 1 and 3; keep one of them",
+    ]
+
+
+def test_a_provider_without_credential_does_not_hide_what_is_wrong_with_a_route() -> None:
+    text = "providers:\n  groq:\nmodels:\n  r:\n    targets: [groq/llama-3.1-8b-instnt, zzz]"
+    assert [line.split(": ")[1] for line in problems(text)] == [
+        "providers.groq",
+        "models.r.targets[0]",
+        "models.r.targets[1]",
     ]
 
 

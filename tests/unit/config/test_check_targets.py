@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.catalog.offers import load_offers
 from tests.unit.config.loading import problems, warnings
 
 HOSTED = "providers:\n  groq: {api_key: x}\n  openai: {api_key: x}\n  ollama:\n"
@@ -129,11 +130,18 @@ def test_a_route_is_not_blamed_for_a_provider_that_could_not_be_read() -> None:
 
 
 def test_a_retired_target_is_a_warning() -> None:
-    (found,) = warnings(route("openai/gpt-4.5-preview") + HOSTED)
+    retired = next(offer for offer in load_offers(["openai"])["openai"] if offer.retired)
+    (found,) = warnings(route(f"openai/{retired.upstream_id}") + HOSTED)
     assert found == (
-        "headgate.yaml:4: models.r.targets[0]: openai/gpt-4.5-preview is retired, as far as we know;"
+        f"headgate.yaml:4: models.r.targets[0]: openai/{retired.upstream_id} is retired, as far as we know;"
         " requests to it will likely fail"
     )
+
+
+def test_a_target_with_a_date_of_retirement_is_a_warning_that_names_it() -> None:
+    leaving = next(offer for offer in load_offers(["openai"])["openai"] if offer.deprecated_on and not offer.retired)
+    (found,) = warnings(route(f"openai/{leaving.upstream_id}") + HOSTED)
+    assert found.endswith(f"openai/{leaving.upstream_id} is to be retired on {leaving.deprecated_on}")
 
 
 def test_a_target_that_stands_twice_is_a_warning() -> None:

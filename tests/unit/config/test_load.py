@@ -71,8 +71,14 @@ def test_every_problem_of_a_document_is_told_at_once() -> None:
 def test_a_number_may_come_from_the_environment() -> None:
     assert load("server: {port: ${PORT}}", {"PORT": "9000"}).document.server.port == 9000
     assert problems("server:\n  port: ${PORT}", {"PORT": "abc"}) == [
-        "headgate.yaml:2: server.port: must be a whole number, not 'abc'"
+        "headgate.yaml:2: server.port: must be a whole number, which $PORT is not"
     ]
+
+
+@pytest.mark.parametrize("text", ["server: {port: '${KEY}'}", "hold: ${KEY}", "retries: ${KEY}", "store: ${KEY}"])
+def test_a_secret_in_the_wrong_place_is_not_repeated(text: str) -> None:
+    (found,) = problems(text, {"KEY": "sk-hush"})
+    assert "hush" not in found
 
 
 def write(folder: Path, name: str, port: int) -> Path:
@@ -195,8 +201,11 @@ def test_no_secret_shows_in_the_loaded_document() -> None:
 
 
 _WORDS = st.sampled_from(
-    [*Document.model_fields, "api_key", "base_url", "dialect", "openai", "groq", "mybox", "targets", "mybox/*", "*"]
-    + ["id", "name", "secret", "http://127.0.0.1:1/v1", "${X}", "credentials", "timeouts", "gap_s", "sandbox", "a" * 20]
+    [
+        *Document.model_fields,
+        *("api_key", "base_url", "dialect", "openai", "groq", "mybox", "targets", "mybox/*", "*", "id", "name"),
+        *("secret", "credentials", "gap_s", "sandbox", "http://127.0.0.1:1/v1", "${X}", "a" * 20),
+    ]
 )
 _VALUES = st.none() | st.booleans() | st.integers() | st.floats() | _WORDS | st.text(max_size=6)
 _TREES = st.recursive(

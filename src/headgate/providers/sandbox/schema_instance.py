@@ -39,6 +39,7 @@ class _Maker:
 
     def make(self, schema: Any, name: str, depth: int, index: int) -> Any:
         """`name` is the property the value is for; `index` tells the items of an array apart."""
+        self._nodes_left -= 1
         if depth > _DEEPEST or self._spent:
             return None
         sparse = depth >= _DEEP or self._nodes_left < 0
@@ -142,7 +143,10 @@ class _Maker:
         # Looked at once each: options come from the schema itself, so their ids last as long as it does.
         known = self._burdens.get(id(option))
         if known is None:
-            known = self._burdens[id(option)] = _burden(option)
+            target = option
+            if isinstance(option, dict) and isinstance(option.get("$ref"), str):
+                target = self._resolve(option["$ref"])
+            known = self._burdens[id(option)] = _burden(target)
         return known
 
 
@@ -152,7 +156,7 @@ def _burden(option: Any) -> int:
         return 2
     if option.get("type") == "null":
         return 0
-    if "$ref" in option or b'"$ref"' in json.encode(option):
+    if b'"$ref"' in json.encode(option):
         return 4
     return 3 if option.get("type") in ("object", "array") else 1
 

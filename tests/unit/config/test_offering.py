@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.catalog.offers import load_offers
+from headgate.config.offering import Offering, matches, offers_of
+from headgate.providers.builtin import PROVIDERS
+from headgate.types.deployment import Offer
+from tests.unit.config.loading import load
+
+
+def sold(provider: str, upstream_id: str, model: str, variant: str | None = None, retired: bool = False) -> Offer:
+    return Offer(provider=provider, upstream_id=upstream_id, model=model, variant=variant, retired=retired)
+
+
+def offering(*offers: Offer) -> Offering:
+    by_provider: dict[str, list[Offer]] = {}
+    for offer in offers:
+        by_provider.setdefault(offer.provider, []).append(offer)
+    return Offering({provider: tuple(found) for provider, found in by_provider.items()})
+
+
+def meaning(market: Offering, name: str) -> list[str]:
+    return [f"{choice.offer.provider}/{choice.offer.upstream_id}" for choice in market.resolve(name)]
+
+
+def test_an_id_means_its_model_at_every_provider() -> None:
+    market = offering(sold("a", "a-one", "org/One"), sold("b", "b-one", "org/One"), sold("b", "b-two", "org/Two"))
+    for name in ("a-one", "b-one", "org/One"):
+        assert meaning(market, name) == ["a/a-one", "b/b-one"]
+
+
+def test_a_variant_is_reached_by_its_own_id_only() -> None:
+    market = offering(sold("a", "one", "org/One"), sold("a", "one-turbo", "org/One", "turbo"))
+    assert meaning(market, "org/One") == ["a/one"]
+    assert meaning(market, "one-turbo") == ["a/one-turbo"]
+
+
+def test_a_slug_of_which_only_variants_exist_means_those() -> None:
+    assert meaning(offering(sold("a", "one-turbo", "org/One", "turbo")), "org/One") == ["a/one-turbo"]
+
+
+def test_an_id_that_means_different_models_means_exactly_itself() -> None:
+    market = offering(sold("a", "one", "org/One"), sold("b", "one", "org/Other"), sold("c", "c-one", "org/One"))
+    assert meaning(market, "one") == ["a/one", "b/one"]
+
+
+def test_an_id_spelt_like_the_slug_of_another_model_does_not_answer_to_it() -> None:
+    market = offering(sold("a", "a-one", "org/One"), sold("b", "org/One", "b:org/One"))
+    assert meaning(market, "org/One") == ["a/a-one"]
+    assert meaning(market, "b/org/One") == ["b/org/One"]
+
+
+def test_retired_offers_come_last() -> None:
+    market = offering(sold("a", "one", "org/One", retired=True), sold("b", "one", "org/One"))
+    assert meaning(market, "one") == ["b/one", "a/one"]
+
+
+def test_a_pin_comes_before_a_slug_of_the_same_spelling() -> None:
+    market = offering(sold("openai", "one", "openai/one"), sold("b", "b-one", "openai/one"))
+    assert meaning(market, "openai/one") == ["openai/one"]
+
+
+def test_an_open_offer_is_reached_by_its_provider_only() -> None:
+    market = offering(sold("a", "*", "*"))
+    assert [choice.upstream_id for choice in market.resolve("a/any/thing")] == ["any/thing"]
+    assert market.resolve("any") == ()
+    assert market.resolve("*") == ()
+
+
+def test_a_declared_model_corrects_the_catalog_and_leaves_the_rest_of_it() -> None:
+    known = load_offers(["deepinfra"])["deepinfra"]
+    before = next(offer for offer in known if offer.price.cached_input_pusd_per_mtok and offer.context_tokens)
+    document = load(f"""
+        providers:
+          deepinfra:
+            api_key: x
+            models: [{{id: "{before.upstream_id}", input_usd_per_mtok: "7", max_output_tokens: 11}}]
+        """).document
+    offers = {offer.upstream_id: offer for offer in offers_of(document)["deepinfra"]}
+    after = offers[before.upstream_id]
+    assert len(offers) == len(known)
+    assert after.price.input_pusd_per_mtok == 7 * 10**12
+    assert after.price.output_pusd_per_mtok == before.price.output_pusd_per_mtok
+    assert (after.max_output_tokens, after.context_tokens) == (11, before.context_tokens)
+    assert (after.model, after.variant, after.declared) == (before.model, before.variant, True)
+
+
+def test_a_declared_model_is_its_own_slug_unless_it_says_otherwise() -> None:
+    document = load("""
+        providers:
+          mybox:
+            dialect: openai
+            base_url: http://127.0.0.1:1/v1
+            models: [{id: a}, {id: b, model: org/B}, {id: "c-*"}, {id: e, kind: embedding, input_usd_per_mtok: "1"}]
+        """).document
+    offers = {offer.upstream_id: offer for offer in offers_of(document)["mybox"]}
+    assert [offers[name].model for name in ("a", "b")] == ["a", "org/B"]
+    assert [offers[name].kind for name in ("a", "c-*", "e")] == ["chat", "any", "embedding"]
+    assert offers["e"].price.known
+    assert not offers["a"].price.known
+
+
+def test_a_provider_of_which_nothing_is_known_offers_anything() -> None:
+    document = load("providers: {ollama: {}, github: {api_key: x}}").document
+    offers = offers_of(document)
+    assert [(offer.upstream_id, offer.kind, offer.declared) for offer in offers["ollama"]] == [("*", "any", False)]
+    assert [offer.upstream_id for offer in offers["github"]] == ["*"]
+
+
+def test_every_name_of_the_whole_catalog_means_something_it_names() -> None:
+    market = Offering(load_offers(list(PROVIDERS)))
+    assert len(market.names) > 1000
+    for name, offers in market.names.items():
+        assert offers
+        assert len({offer.model for offer in offers}) == 1 or all(offer.upstream_id == name for offer in offers)
+        assert any(name in (offer.model, offer.upstream_id) for offer in offers)
+
+
+_IDS = st.sampled_from(["one", "two", "org/One", "org/Two", "x-*"])
+_OFFERS = st.builds(
+    sold,
+    st.sampled_from(["a", "b", "org"]),
+    _IDS,
+    st.sampled_from(["org/One", "org/Two", "one"]),
+    st.sampled_from([None, "turbo"]),
+    st.booleans(),
+)
+
+
+@given(st.lists(_OFFERS, max_size=8))
+def test_a_name_always_means_at_least_one_offer_and_live_ones_first(offers: list[Offer]) -> None:
+    market = offering(*offers)
+    for name, found in market.names.items():
+        assert found
+        assert len(set(found)) == len(found)
+        assert [offer.retired for offer in found] == sorted(offer.retired for offer in found)
+        assert market.resolve(name)
+    for provider, ids in market.pins.items():
+        for upstream_id, offer in ids.items():
+            assert market.resolve(f"{provider}/{upstream_id}") == ((offer, upstream_id),)
+            assert offer.upstream_id in market.names
+
+
+def test_a_star_stands_for_at_least_one_character() -> None:
+    assert matches("a-*", "a-b")
+    assert not matches("a-*", "a-")
+    assert not matches("a*a", "a")
+    assert matches("*", "x")
+    assert matches("plain", "plain")
