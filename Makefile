@@ -29,6 +29,7 @@ check: setup ## Lint, formatting, types, import layers
 	$(BIN)/lint-imports
 
 bench: setup ## Measure beside nginx, and LiteLLM where it is installed
+	@tools/bootstrap.sh bench
 	@$(BIN)/python -m bench $(ARGS)
 
 fmt: setup ## Format and fix what can be fixed without thinking

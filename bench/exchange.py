@@ -55,6 +55,11 @@ class Exchange(asyncio.Protocol):
         self.waiting = 0.0
         self.reads = 0
 
+    @property
+    def begun(self) -> bool:
+        """Whether a content event of the stream has come."""
+        return self._seen > 0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
 

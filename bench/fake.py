@@ -9,24 +9,27 @@ import asyncio
 import re
 import resource
 import sys
-from typing import cast
+from typing import ClassVar, cast
 
 import uvloop
 
 from bench import wire
 
 _STREAM = re.compile(rb'"stream":\s*true')
-_PACE = re.compile(rb"Say (\d+) words, one per (\d+) ms")
+_PACE = re.compile(rb"Say (\d+) words, one per (\d+) ms(, when the bell rings)?")
 _USAGE = re.compile(rb'"include_usage":\s*true')
 _REPLY = wire.json_reply()
 _REFUSED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BELL = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 class Provider(asyncio.Protocol):
     """One connection; serves one request after the other."""
 
-    __slots__ = ("_buffer", "_gap_s", "_left", "_loop", "_timer", "_transport", "_usage", "_words")
+    __slots__ = ("_buffer", "_gap_s", "_held", "_left", "_loop", "_timer", "_transport", "_usage", "_words")
+    held: ClassVar[list[Provider]] = []
+    """Streams that have said one word and wait for the bell (`GET /bell`) to go on."""
     streams = 0
     """Streams begun so far; spreads their first events over one gap so that they do not tick together."""
 
@@ -36,7 +39,7 @@ class Provider(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._words = self._left = 0
         self._gap_s = 0.0
-        self._usage = False
+        self._usage = self._held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -65,7 +68,13 @@ class Provider(asyncio.Protocol):
         self._buffer = data
 
     def _answer(self, head: bytes, body: bytes) -> None:
-        if not head.startswith(b"post "):
+        if head.startswith(b"get /bell "):
+            for stream in Provider.held:
+                stream.resume()
+            Provider.held.clear()
+            self._transport.write(_BELL)
+            self._transport.close()
+        elif not head.startswith(b"post "):
             self._transport.write(_NOT_FOUND)
         elif not _STREAM.search(body):
             self._transport.write(_REPLY)
@@ -77,9 +86,21 @@ class Provider(asyncio.Protocol):
         words, gap_ms = (int(pace[1]), int(pace[2])) if pace else (10, 1)
         self._words = self._left = words
         self._gap_s = gap_ms / 1000
+        self._held = pace is not None and pace[3] is not None
         self._usage = _USAGE.search(body) is not None
-        Provider.streams += 1
         self._transport.write(wire.STREAM_HEAD + wire.ROLE_EVENT)
+        if self._held:
+            self._left -= 1
+            self._transport.write(wire.CONTENT_EVENT)
+            Provider.held.append(self)
+        else:
+            self.resume()
+
+    def resume(self) -> None:
+        """Goes on with the stream, its next word within one gap."""
+        if self._transport.is_closing():
+            return
+        Provider.streams += 1
         spread = Provider.streams * 0.618034 % 1
         self._timer = self._loop.call_later(self._gap_s * spread, self._next)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from statistics import median
 
-from bench import load, proc
+from bench import load, proc, wire
 from bench.programs import Program, Running, StartFailedError
 
 
@@ -26,9 +27,10 @@ class Shape:
     words: int = 100
     gap_ms: int = 20
     rate: float = 300
-    latency_s: float = 5
+    windows: int = 4
+    window_s: float = 1
     open_streams: int = 2_000
-    open_words: int = 14
+    open_words: int = 5
     open_gap_ms: int = 500
 
     def slower(self, factor: int) -> Shape:
@@ -46,10 +48,10 @@ class Shape:
 
 
 FULL = Shape()
-QUICK = Shape(requests=6_000, warmup=1_000, words=50, latency_s=1.5, open_words=6, stream_rounds=1)
+QUICK = Shape(requests=6_000, warmup=1_000, words=50, windows=2, window_s=0.7, open_words=4, stream_rounds=1)
 TINY = Shape(
     requests=200, warmup=50, connections=8, rounds=2, stream_rounds=1, streams=10, words=10, gap_ms=5, rate=100,
-    latency_s=0.4, open_streams=40, open_words=5, open_gap_ms=100,
+    windows=2, window_s=0.2, open_streams=40, open_words=5, open_gap_ms=100,
 )  # fmt: skip
 
 
@@ -86,7 +88,7 @@ async def turn(program: Program, measured: Measured, shape: Shape, core: int, fa
     try:
         await running.first_answer()
         figures["start_s"] = running.start_s
-        await _phases(running, measured, shape.slower(program.slower), figures)
+        await _phases(running, fakes[0], measured, shape.slower(program.slower), figures)
     except (OSError, StartFailedError) as error:
         measured.errors.append(f"{type(error).__name__}: {error}")
     finally:
@@ -94,14 +96,16 @@ async def turn(program: Program, measured: Measured, shape: Shape, core: int, fa
         running.stop()
 
 
-async def _phases(running: Running, measured: Measured, shape: Shape, figures: dict[str, float]) -> None:
+async def _phases(
+    running: Running, fake_port: int, measured: Measured, shape: Shape, figures: dict[str, float]
+) -> None:
     measured.saw("first requests", await load.closed_loop(running.port, 20, 4, 60))
     idle = proc.memory(running.pid)
     figures |= {"idle_rss_mb": idle.rss / 1e6, "idle_pss_mb": idle.pss / 1e6}
     await _json_cpu(running, measured, shape, figures)
     await _event_cpu(running, measured, shape, figures)
-    figures |= await latency(running.port, measured, shape)
-    await _open_streams(running, measured, shape, figures)
+    figures |= await _latency(running.port, fake_port, measured, shape)
+    await _open_streams(running, fake_port, measured, shape, figures)
 
 
 async def _json_cpu(running: Running, measured: Measured, shape: Shape, figures: dict[str, float]) -> None:
@@ -129,18 +133,32 @@ async def _event_cpu(running: Running, measured: Measured, shape: Shape, figures
     figures |= {"event_us": min(rounds), "reads_per_event": min(reads)}
 
 
-async def latency(port: int, measured: Measured, shape: Shape) -> dict[str, float]:
-    """Open-loop latencies in milliseconds, without the first tenth; the port may be the fake provider's own."""
-    values, tally = await load.open_loop(port, shape.rate, shape.latency_s)
-    measured.saw("open loop", tally)
-    values = values[len(values) // 10 :]
-    return {"p50_ms": percentile(values, 0.5) * 1e3, "p99_ms": percentile(values, 0.99) * 1e3}
+async def _latency(port: int, fake_port: int, measured: Measured, shape: Shape) -> dict[str, float]:
+    """Open-loop latencies in milliseconds, and what the program adds to the direct way.
+
+    Windows of the direct way and of the program alternate, so that both have the same neighbours; the median of each
+    percentile over the windows counts.
+    """
+    seen: dict[str, list[float]] = {"direct_p50_ms": [], "direct_p99_ms": [], "p50_ms": [], "p99_ms": []}
+    for _ in range(shape.windows):
+        for prefix, where in (("direct_", fake_port), ("", port)):
+            values, tally = await load.open_loop(where, shape.rate, shape.window_s)
+            measured.saw(f"{prefix}open loop", tally)
+            seen[f"{prefix}p50_ms"].append(percentile(values, 0.5) * 1e3)
+            seen[f"{prefix}p99_ms"].append(percentile(values, 0.99) * 1e3)
+    figures = {name: median(values) for name, values in seen.items()}
+    for name in ("p50_ms", "p99_ms"):
+        figures[f"added_{name}"] = max(figures[name] - figures[f"direct_{name}"], 0.0)
+    return figures
 
 
-async def _open_streams(running: Running, measured: Measured, shape: Shape, figures: dict[str, float]) -> None:
+async def _open_streams(
+    running: Running, fake_port: int, measured: Measured, shape: Shape, figures: dict[str, float]
+) -> None:
     def all_open() -> None:
         used = proc.memory(running.pid)
         figures.update({"open_rss_mb": used.rss / 1e6, "open_pss_mb": used.pss / 1e6})
+        wire.ring(fake_port)
 
     tally = await load.streams(
         running.port, shape.open_streams, shape.open_words, shape.open_gap_ms, 120, usage=True, all_open=all_open

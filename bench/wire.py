@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 MODEL = "bench-model"
 KEY = "sk-bench-0123456789abcdefghijklmnop"
@@ -15,14 +16,17 @@ MARK = b"bench-word"
 """Stands in every content event, once, and nowhere else."""
 
 
-def chat_request(port: int, *, stream: tuple[int, int] | None = None, usage: bool = False) -> bytes:
+def chat_request(port: int, *, stream: tuple[int, int] | None = None, usage: bool = False, held: bool = False) -> bytes:
     """One small chat request with the headers the OpenAI Python SDK sends, but for compression, which it refuses:
     what a program spends on compressing would be compared with others that do not.
 
-    `stream` is (content events, milliseconds between them); the fake provider reads both from the message text, the
-    one part of a body that every program passes on as it came.
+    `stream` is (content events, milliseconds between them); a `held` one stops after its first content event until the
+    bell rings. The fake provider reads this from the message text, the one part of a body that every program passes on
+    as it came.
     """
-    question = f"Say {stream[0]} words, one per {stream[1]} ms." if stream else "Tell me about the sea in a few words."
+    question = "Tell me about the sea in a few words."
+    if stream is not None:
+        question = f"Say {stream[0]} words, one per {stream[1]} ms{', when the bell rings' if held else ''}."
     fields: dict[str, object] = {
         "messages": [
             {"role": "system", "content": "You are a helpful assistant that answers briefly and to the point."},
@@ -51,6 +55,12 @@ def chat_request(port: int, *, stream: tuple[int, int] | None = None, usage: boo
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def ring(fake_port: int) -> None:
+    """Lets the fake provider's held streams go on; does not wait for its answer."""
+    with socket.create_connection(("127.0.0.1", fake_port), 10) as sock:
+        sock.sendall(b"GET /bell HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 
 
 def _usage(output_tokens: int) -> dict[str, object]:

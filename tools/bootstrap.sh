@@ -3,6 +3,7 @@
 #
 #   tools/bootstrap.sh project   .venv: headgate and the tools of its developers
 #   tools/bootstrap.sh clients   what the tests add: the client libraries in environments of their own, Node.js, curl
+#   tools/bootstrap.sh bench     what the bench compares with: nginx
 #
 # Needs a Python of 3.11 or newer. System packages come through apt, and only for root; otherwise one line says what
 # to install, and the exit code is 2. Package indexes, proxies and certificates are those of the environment.
@@ -87,13 +88,19 @@ clients() {
         (cd tests/clients/js && npm ci --loglevel=error --no-audit --no-fund) || fail "npm could not install the JavaScript client"
         touch "$installed"
     fi
-    # Only the benchmark's own test wants nginx; without it that test is skipped.
-    if ! command -v nginx >/dev/null && can_apt; then apt_install nginx-light || true; fi
+    bench
+}
+
+bench() {
+    # Without nginx the bench still runs, with nothing to compare to, and its own test is skipped.
+    if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then return; fi
+    if can_apt && apt_install nginx-light; then return; fi
+    echo "headgate setup: no nginx to compare with (Debian: apt-get install nginx-light)" >&2
 }
 
 case ${1:-} in
-    project | clients) ;;
-    *) fail "usage: tools/bootstrap.sh project|clients" ;;
+    project | clients | bench) ;;
+    *) fail "usage: tools/bootstrap.sh project|clients|bench" ;;
 esac
 
 python=$(find_python) || fail "no Python of 3.11 or newer; install python3 (or name one: make setup PYTHON=/path/to/python3)"

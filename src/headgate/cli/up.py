@@ -99,7 +99,9 @@ def _providers_line(loaded: Loaded, snapshot: Snapshot) -> str:
     if loaded.path is not None:
         return f"{', '.join(snapshot.providers)}  (from {loaded.source})"
     if not loaded.found:
-        return f"{', '.join(snapshot.providers)}  (built in; no headgate.yaml here and no provider's key in the environment)"
+        return (
+            f"{', '.join(snapshot.providers)}  (built in: no headgate.yaml here, no provider's key in the environment)"
+        )
     return ", ".join(f"{name} (${variable})" for name, variable in loaded.found.items())
 
 

@@ -55,16 +55,21 @@ def number_for(schema: dict[str, Any], *, integer: bool, index: int) -> int | fl
 
 
 def _multiple(step: float, low: float, above: bool, high: float, below: bool, index: int) -> int | float:
-    """The multiple of `step` nearest to the first one above zero that the bounds allow."""
-    factor = 1 + index
-    if not math.isinf(high):
-        top = math.floor(high / step)
-        factor = min(factor, top - 1 if below and top * step >= high else top)
+    """The multiple of `step` nearest to the first one above zero that the bounds allow, then its neighbours."""
+    bottom = top = None
     if not math.isinf(low):
         bottom = math.ceil(low / step)
-        bottom = bottom + 1 if above and bottom * step <= low else bottom
-        if factor < bottom:
-            factor = bottom + index
+        bottom += above and bottom * step <= low
+    if not math.isinf(high):
+        top = math.floor(high / step)
+        top -= below and top * step >= high
+    factor = 1 + index
+    if bottom is not None and top is not None and bottom <= top:
+        factor = bottom + (min(max(1, bottom), top) - bottom + index) % (top - bottom + 1)
+    elif bottom is not None:
+        factor = max(1, bottom) + index
+    elif top is not None and factor > top:
+        factor = top - index
     return factor * (int(step) if step.is_integer() else step)
 
 
