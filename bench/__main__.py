@@ -53,19 +53,15 @@ def shape_of(options: argparse.Namespace) -> Shape:
     return replace(shape, requests=options.requests or shape.requests, turns=options.turns or shape.turns)
 
 
-async def run(
-    chosen: list[Program], shape: Shape, cores: proc.Cores, million: bool
-) -> tuple[dict[str, Measured], Measured]:
-    """Every program in turns, and the direct way to the fake provider once a turn; everything started is stopped."""
+async def run(chosen: list[Program], shape: Shape, cores: proc.Cores, million: bool) -> dict[str, Measured]:
+    """Every program in turns; everything started is stopped."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     programs = {program.name: Measured() for program in chosen}
-    direct = Measured()
     fakes = Fakes(cores.load)
     try:
         for number in range(1, shape.turns + 1):
-            direct.turns.append(await measure.latency(fakes.ports[0], direct, shape))
             for program in chosen:
                 began = perf_counter()
                 await measure.turn(program, programs[program.name], shape, cores.program, fakes.ports)
@@ -75,7 +71,7 @@ async def run(
                 await measure.million(program, programs[program.name], cores.program, fakes.ports)
     finally:
         fakes.stop()
-    return programs, direct
+    return programs
 
 
 def notes(chosen: list[Program], shape: Shape, cores: proc.Cores) -> list[str]:
@@ -110,16 +106,16 @@ def main() -> int:
     gc.freeze()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            programs, direct = runner.run(run(chosen, shape, cores, options.million))
+            programs = runner.run(run(chosen, shape, cores, options.million))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("stopped", file=sys.stderr)
         return 130
-    lines = [report.judge(row, programs, direct) for row in report.rows(shape)]
-    result = report.document(lines, programs, direct, shape, versions, cores)
+    lines = [report.judge(row, programs) for row in report.rows(shape)]
+    result = report.document(lines, programs, shape, versions, cores)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     print(report.table(lines, missing), "", *notes(chosen, shape, cores), sep="\n")
-    for name, measured in {**programs, "direct": direct}.items():
+    for name, measured in programs.items():
         for error in measured.errors:
             print(f"ERROR {name}: {error}")
     over = [line.row.label for line in lines if line.verdict == "over budget"]

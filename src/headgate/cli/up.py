@@ -10,6 +10,8 @@ from pathlib import Path
 import uvloop
 
 from headgate.app import listen, run
+from headgate.config.check import exposure
+from headgate.config.document import Document
 from headgate.config.issued import IssuedKey, KeyFileError, first_key
 from headgate.config.load import Loaded, load_document
 from headgate.config.problems import ConfigError
@@ -31,7 +33,7 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool) -
         document = loaded.document
         key = first_key(settings.data_dir, renew=new_key) if new_key or not document.keys else None
         listener = _listener(
-            host or settings.host or document.server.host,
+            _host(host or settings.host or document.server.host, document),
             port if port is not None else settings.port if settings.port is not None else document.server.port,
         )
     except (ConfigError, KeyFileError, SettingsError, CannotListen) as error:
@@ -53,6 +55,14 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool) -
 
 class CannotListen(Exception):
     """The address cannot be listened on; the message is ready to print."""
+
+
+def _host(host: str, document: Document) -> str:
+    """The address, unless it would open the gateway to the network with nobody having said who may use it."""
+    warning = exposure(host, len(document.keys))
+    if warning is not None and not document.keys:
+        raise CannotListen(warning)
+    return host
 
 
 def _listener(host: str, port: int) -> socket.socket:

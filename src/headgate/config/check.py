@@ -73,6 +73,8 @@ def _check_provider(name: str, entry: ProviderPart, findings: Findings) -> None:
         known = ", ".join(DIALECTS)
         words = f"'{shorten(entry.dialect)}' is not a dialect this version speaks; it speaks {known}"
         findings.problem((*path, "dialect"), words)
+    if entry.pace is not None:
+        findings.problem((*path, "pace"), "only a provider that runs inside Headgate has a pace of our choosing")
     _check_credentials(path, entry, row, findings)
     _check_edits(path, entry, findings)
     _check_models(path, entry, findings)

@@ -19,9 +19,10 @@ from headgate.config.document import (
 from headgate.config.entries import settled_row
 from headgate.config.fields import split_auth_header
 from headgate.config.offering import Offering, offers_of
+from headgate.providers.provider import Provider
 from headgate.providers.quirks import QUIRKS
-from headgate.providers.sandbox import FAULTS, MODELS, SANDBOX
-from headgate.types.deployment import Candidate, Credential, Deployment, Offer, Quirk, Upstream
+from headgate.providers.sandbox import FAULTS, MODELS, SANDBOX, Pace, sandbox_scripts
+from headgate.types.deployment import Candidate, Credential, Deployment, Offer, Quirk, ScriptFor, Upstream
 from headgate.types.money import PUSD_PER_USD
 from headgate.types.policy import Budget, HealthPolicy, HedgePolicy, KeyLimits, Timeouts
 from headgate.types.principal import Principal
@@ -93,19 +94,25 @@ def _upstream(name: str, entry: ProviderPart, defaults: Policies) -> Upstream:
         dialect=entry.dialect or row.dialect,
         base_url=entry.base_url or row.base_url,
         auth_header=split_auth_header(entry.auth_header) if entry.auth_header else row.auth_header,
-        headers=tuple((header, value.reveal()) for header, value in entry.headers.items()),
+        headers=tuple(entry.headers.items()),
         operations=row.operations,
         quirks=_quirks((*row.quirks, *entry.quirks)),
         stream_usage=row.stream_usage,
         usage_aside=row.usage_aside,
-        script=row.script,
-        proxy=entry.proxy.reveal() if entry.proxy else None,
+        script=_script(row, entry),
+        proxy=entry.proxy,
         timeouts=_timeouts(entry.timeouts, defaults.timeouts),
         retries=_first(entry.retries, defaults.retries, DEFAULT_RETRIES),
         health=_health(entry.health, defaults.health),
         hold=hold,
         hedge=_hedge(hedge),
     )
+
+
+def _script(row: Provider, entry: ProviderPart) -> ScriptFor | None:
+    if row.script is None or entry.pace is None:
+        return row.script
+    return sandbox_scripts(Pace(**entry.pace.model_dump(exclude_none=True)))
 
 
 def _quirks(names: Iterable[str]) -> tuple[Quirk, ...]:

@@ -20,6 +20,7 @@ from headgate.config.fields import (
     KeyText,
     Name,
     Number,
+    Pause,
     ProxyUrl,
     Seconds,
     SharedUrl,
@@ -183,6 +184,13 @@ class ModelPart(PricesPart):
     tiers: list[TierPart] | None = Field(default=None, description="Other prices for long prompts.")
 
 
+class PacePart(Part):
+    """How fast the provider inside Headgate answers."""
+
+    first_token_s: Pause | None = Field(default=None, description="Seconds until the first token. Default 0.15.")
+    per_token_s: Pause | None = Field(default=None, description="Seconds between tokens. Default 0.02.")
+
+
 class ProviderPart(Policies):
     """Who can be called. Under a name we know it starts from what we know; any other name needs a base_url."""
 
@@ -200,6 +208,7 @@ class ProviderPart(Policies):
     models: list[ModelPart] = Field(default=[], description="Models it serves, beside those of the catalog.")
     quirks: list[Text] = Field(default=[], description="Named edits of requests that this server needs.")
     proxy: ProxyUrl | None = Field(default=None, description="http://[user:password@]host:port to reach it through.")
+    pace: PacePart | None = Field(default=None, description="How fast the sandbox answers; for no other provider.")
 
 
 class RoutePart(Policies):

@@ -77,7 +77,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     base_url: str
     auth_header: tuple[str, str] | None
     """Header name and value template; `{}` is where the credential's secret goes."""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, Secret], ...] = ()
     operations: frozenset[Operation] = frozenset(Operation)
     quirks: tuple[Quirk, ...] = ()
     stream_usage: StreamUsage = StreamUsage.ASK
@@ -85,7 +85,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A top-level object of stream events that carries `usage` of its own."""
     script: ScriptFor | None = None
     """Set for a provider that lives in this process."""
-    proxy: str | None = None
+    proxy: Secret | None = None
     timeouts: Timeouts = Timeouts()
     retries: int = 2
     health: HealthPolicy = HealthPolicy()

@@ -90,7 +90,7 @@ def _asking_usage(options: msgspec.Raw | None) -> msgspec.Raw:
 def _address_of(deployment: Deployment, operation: Operation, stream: bool, env: Mapping[str, str]) -> _Address:
     upstream = deployment.upstream
     try:
-        origin = origin_of(upstream.base_url, upstream.proxy, env)
+        origin = origin_of(upstream.base_url, upstream.proxy.reveal() if upstream.proxy else None, env)
     except ValueError as error:
         raise ExchangeFailed(FaultClass.CONNECT_FAILED, f"{upstream.provider} cannot be called: {error}") from None
     path = urlsplit(upstream.base_url).path.rstrip("/") + PATHS[operation]
@@ -110,6 +110,6 @@ def _address_of(deployment: Deployment, operation: Operation, stream: bool, env:
     if upstream.auth_header is not None and deployment.credential.secret is not None:
         name, template = upstream.auth_header
         headers[name.lower()] = template.replace("{}", deployment.credential.secret.reveal())
-    headers.update((name.lower(), value) for name, value in upstream.headers)
+    headers.update((name.lower(), value.reveal()) for name, value in upstream.headers)
     lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "content-length: "]
     return _Address(origin, "\r\n".join(lines).encode("latin-1"))

@@ -173,3 +173,10 @@ def test_a_known_provider_may_be_called_elsewhere() -> None:
 
 def test_local_providers_need_nothing() -> None:
     assert load("providers:\n  ollama:\n  vllm: {}").document.providers["ollama"].api_key is None
+
+
+def test_only_the_sandbox_has_a_pace() -> None:
+    assert problems("providers: {groq: {api_key: x, pace: {per_token_s: 1}}}") == [
+        "headgate.yaml:1: providers.groq.pace: only a provider that runs inside Headgate has a pace of our choosing"
+    ]
+    assert problems("providers: {sandbox: {pace: {per_token_s: -1}}}") != []

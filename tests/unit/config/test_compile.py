@@ -12,7 +12,7 @@ from headgate.providers.sandbox import FAULTS, MODELS
 from headgate.routing.resolve import resolve
 from headgate.types.policy import Budget, HealthPolicy, HedgePolicy, KeyLimits, Order, Timeouts
 from headgate.types.principal import Principal
-from headgate.types.secret import key_hash
+from headgate.types.secret import Secret, key_hash
 from headgate.types.snapshot import Route, Snapshot
 from tests.unit.config.loading import load, snapshot
 
@@ -90,7 +90,7 @@ def test_an_upstream_is_the_row_with_the_entry_laid_over_it() -> None:
     upstream, row = deployment.upstream, PROVIDERS["groq"]
     assert upstream.base_url == row.base_url
     assert upstream.auth_header == row.auth_header
-    assert upstream.headers == (("X-Team", "research"),)
+    assert upstream.headers == (("X-Team", Secret("research")),)
     assert upstream.usage_aside == row.usage_aside
     assert upstream.operations == row.operations
     assert upstream.quirks == tuple(QUIRKS[name] for name in (*row.quirks, "developer_as_system"))
@@ -112,7 +112,8 @@ def test_a_server_of_ones_own_is_called_as_written() -> None:
     upstream = deployment.upstream
     assert (upstream.base_url, upstream.dialect) == ("https://box.example/v1", "openai")
     assert upstream.auth_header == ("x-api-key", "{}")
-    assert upstream.proxy == "http://u:p@127.0.0.1:3128"
+    assert upstream.proxy == Secret("http://u:p@127.0.0.1:3128")
+    assert "u:p" not in repr(upstream)
     assert deployment.name == "mybox/*"
 
 
@@ -267,3 +268,17 @@ def test_any_mix_of_known_providers_compiles_consistently(names: list[str]) -> N
     made = snapshot("providers:\n" + entries, {"CLOUDFLARE_ACCOUNT_ID": "a"})
     check_consistency(made)
     assert made.providers == tuple(names)
+
+
+def test_the_sandbox_answers_at_the_pace_the_document_sets() -> None:
+    body = b'{"model":"hello","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+
+    def delays(text: str) -> list[float]:
+        (deployment,) = snapshot(text).open_pins["sandbox"]
+        assert deployment.upstream.script is not None
+        return [step.delay_s for step in deployment.upstream.script("chat", body).steps]
+
+    quick = delays("providers: {sandbox: {pace: {first_token_s: 0.5, per_token_s: 0}}}")
+    assert quick[0] == 0.5
+    assert set(quick[1:]) == {0.0}
+    assert max(delays("providers: {sandbox: {}}")) < 0.5

@@ -316,10 +316,21 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-CHAT_FIELDS = (
-    "messages tools tool_choice response_format stream stream_options n max_tokens stop logprobs top_logprobs "
-    "temperature parallel_tool_calls"
-).split()
+CHAT_FIELDS = [
+    "messages",
+    "tools",
+    "tool_choice",
+    "response_format",
+    "stream",
+    "stream_options",
+    "n",
+    "max_tokens",
+    "stop",
+    "logprobs",
+    "top_logprobs",
+    "temperature",
+    "parallel_tool_calls",
+]
 
 
 @given(st.dictionaries(st.sampled_from(CHAT_FIELDS), JSON_VALUES, max_size=4))
@@ -342,7 +353,10 @@ def test_text_completion_has_the_shape_of_openai(prompt: Any) -> None:
 
 def test_text_completion_streams_what_it_says_and_usage_when_asked() -> None:
     *chunks, last = events("completion", prompt="Hi", stream_options={"include_usage": True})
-    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == reply("completion", prompt="Hi")["choices"][0]["text"]
+    assert (
+        "".join(chunk["choices"][0]["text"] for chunk in chunks)
+        == reply("completion", prompt="Hi")["choices"][0]["text"]
+    )
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
     assert last["choices"] == []
     assert last["usage"]["completion_tokens"] > 0

@@ -33,7 +33,12 @@ def test_vectors_have_the_dimensions_asked_for_and_length_one(dimensions: int | 
 
 def test_same_text_gets_the_same_vector_and_likeness_follows_shared_words() -> None:
     near, same, far, again = vectors(
-        input=["the cat sat on the mat", "the cat sat on a mat", "quarterly earnings rose sharply", "the cat sat on the mat"]
+        input=[
+            "the cat sat on the mat",
+            "the cat sat on a mat",
+            "quarterly earnings rose sharply",
+            "the cat sat on the mat",
+        ]
     )
     assert near == again
     assert near != same

@@ -72,7 +72,11 @@ SCHEMAS: dict[str, Any] = {
     "number between": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     "negative numbers": {"type": "number", "exclusiveMaximum": -0.5},
     "fractional bounds of an integer": {"type": "integer", "minimum": 1.5, "maximum": 2.5},
-    "list of bounded numbers": {"type": "array", "minItems": 3, "items": {"type": "number", "minimum": 0, "maximum": 1}},
+    "list of bounded numbers": {
+        "type": "array",
+        "minItems": 3,
+        "items": {"type": "number", "minimum": 0, "maximum": 1},
+    },
     "string lengths": {"type": "string", "minLength": 30, "maxLength": 40},
     "short string": {"type": "string", "maxLength": 3},
     "date": {"type": "string", "format": "date"},
@@ -150,10 +154,17 @@ SMALL_SCHEMAS = st.recursive(
         st.integers(-50, 50),
         st.integers(0, 50),
     )
-    | st.builds(lambda low, span: {"type": "string", "minLength": low, "maxLength": low + span}, *[st.integers(0, 30)] * 2),
+    | st.builds(
+        lambda low, span: {"type": "string", "minLength": low, "maxLength": low + span}, *[st.integers(0, 30)] * 2
+    ),
     lambda inner: (
         st.builds(
-            lambda fields: {"type": "object", "properties": fields, "required": [*fields], "additionalProperties": False},
+            lambda fields: {
+                "type": "object",
+                "properties": fields,
+                "required": [*fields],
+                "additionalProperties": False,
+            },
             st.dictionaries(st.text("abc", min_size=1), inner, max_size=4),
         )
         | st.builds(lambda item, least: {"type": "array", "items": item, "minItems": least}, inner, st.integers(0, 4))
@@ -168,12 +179,38 @@ def test_values_for_generated_schemas_are_valid(schema: Any) -> None:
     Draft202012Validator(schema).validate(instance(schema))
 
 
-KEYWORDS = (
-    "$ref type properties required items prefixItems minItems maxItems minProperties additionalProperties enum const "
-    "default anyOf oneOf allOf minimum maximum exclusiveMinimum multipleOf minLength maxLength pattern format"
-).split()
+KEYWORDS = [
+    "$ref",
+    "type",
+    "properties",
+    "required",
+    "items",
+    "prefixItems",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "additionalProperties",
+    "enum",
+    "const",
+    "default",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+]
 NONSENSE = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["#", "object", "array", "#/items", "string", "[", "number"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["#", "object", "array", "#/items", "string", "[", "number"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=5),
     max_leaves=20,
 )
@@ -227,7 +264,9 @@ def test_pattern_text_matches_its_pattern(pattern: str) -> None:
     assert re.search(pattern, text)
 
 
-@pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(", "[", "a{2", "*", "[z-a]", r"\p{L}", "a{1,x}", r"^\ud83d$"])
+@pytest.mark.parametrize(
+    "pattern", ["(?=a)b", r"(a)\1", "(", "[", "a{2", "*", "[z-a]", r"\p{L}", "a{1,x}", r"^\ud83d$"]
+)
 def test_pattern_it_cannot_read_gets_no_text(pattern: str) -> None:
     assert pattern_text(pattern, 0, 100) is None
 
