@@ -22,7 +22,7 @@ def pytest_asyncio_loop_factories(
     return LOOPS
 
 
-@pytest.fixture(params=LOOPS.values(), ids=LOOPS.keys())
+@pytest.fixture(params=list(LOOPS.values()), ids=list(LOOPS))
 def new_loop(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
     """For tests that run many loops of their own: hypothesis needs a fresh one for every example."""
     factory: Callable[[], asyncio.AbstractEventLoop] = request.param

@@ -1,6 +1,6 @@
 """One request and its reply at an upstream, whatever carries it.
 
-Two things are an exchange: `http1.HttpExchange` over a socket, and `scripted.ScriptedExchange` in this process.
+Two things are an exchange: `http_exchange.HttpExchange` over a socket, and `scripted.ScriptedExchange` in this process.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from headgate.upstream.dial import dial, system_tls
 from headgate.upstream.exchange import Clocks, ExchangeFailed
-from headgate.upstream.http1 import Connection, HttpExchange
+from headgate.upstream.http1 import Connection
+from headgate.upstream.http_exchange import HttpExchange
 from headgate.upstream.origin import Origin
 
 

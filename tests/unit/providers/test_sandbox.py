@@ -113,12 +113,14 @@ def test_whole_reply_comes_after_the_first_token_time() -> None:
 
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
 def test_token_cap_ends_the_answer_with_length(field: str) -> None:
-    [choice] = reply(**{field: 3})["choices"]
-    assert choice["finish_reason"] == "length"
-    assert choice["message"]["content"] == "Hello from the"
-    assert reply(**{field: 3})["usage"]["completion_tokens"] == 3
-    assert streamed_text(events(**{field: 3})) == "Hello from the"
-    assert reply(**{field: 3000})["choices"][0]["finish_reason"] == "stop"
+    capped: dict[str, Any] = {field: 3}
+    got = reply(**capped)
+    assert got["choices"][0]["finish_reason"] == "length"
+    assert got["choices"][0]["message"]["content"] == "Hello from the"
+    assert got["usage"]["completion_tokens"] == 3
+    assert streamed_text(events(**capped)) == "Hello from the"
+    roomy: dict[str, Any] = {field: 3000}
+    assert reply(**roomy)["choices"][0]["finish_reason"] == "stop"
 
 
 @pytest.mark.parametrize("stop", ["sand", ["never said", "sand"]])
@@ -167,7 +169,7 @@ def test_logprobs_are_given_for_each_token_when_asked() -> None:
     for token in tokens:
         assert bytes(token["bytes"]).decode() == token["token"]
         assert token["logprob"] < 0
-        assert [other["token"] for other in token["top_logprobs"]][0] == token["token"]
+        assert token["top_logprobs"][0]["token"] == token["token"]
         assert len(token["top_logprobs"]) == 2
     streamed = [chunk["choices"][0] for chunk in events(logprobs=True, top_logprobs=2)]
     assert [choice["logprobs"]["content"][0] for choice in streamed if choice["delta"].get("content")] == tokens

@@ -45,9 +45,13 @@ async def test_status_headers_and_body_are_those_of_the_script() -> None:
     exchange.release()
 
 
-async def test_pieces_come_one_by_one_at_their_pace() -> None:
-    exchange = await open_scripted(script(b"a", b"b", b"c", delay_s=0.05), clocks())
-    assert [await exchange.read() for _ in range(4)] == [b"a", b"b", b"c", b""]
+async def test_pieces_come_no_earlier_than_they_are_due() -> None:
+    exchange = await open_scripted(Script(steps=(Step(0, b"a"), Step(0.05, b"b"), Step(LONG, b"c"))), clocks())
+    received = b""
+    while received != b"ab":
+        received += await exchange.read()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(exchange.read(), 0.1)
 
 
 async def test_pieces_that_came_due_while_nobody_read_are_joined() -> None:

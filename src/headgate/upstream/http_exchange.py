@@ -1,0 +1,246 @@
+"""One exchange on an HTTP/1.1 connection: its buffer, its clocks, and how it ends.
+
+No task and no timer is made per piece of body: a single timer per exchange looks at the clocks when the earliest of
+them could have run out and is otherwise left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from headgate.types.fault import FaultClass
+from headgate.upstream.decoding import Decoder, DecodingFailed, decoder_for
+from headgate.upstream.exchange import Clocks, ExchangeFailed
+
+HIGH_WATER = 256 * 1024
+DRAIN_BYTES = 64 * 1024
+DRAIN_S = 1.0
+
+
+class Carrier(Protocol):
+    """What an exchange asks of the connection it runs on."""
+
+    paused: bool
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def abort(self) -> None: ...
+    def broken(self, failure: ExchangeFailed) -> None: ...
+    def exchange_over(self, *, reusable: bool) -> None: ...
+
+
+class HttpExchange:
+    """One request and its reply on a connection. Made by `Connection.start`; see `exchange.Exchange`."""
+
+    __slots__ = (
+        "_buffer",
+        "_buffered",
+        "_clocks",
+        "_complete",
+        "_connection",
+        "_decoder",
+        "_due",
+        "_failure",
+        "_loop",
+        "_phase",
+        "_released",
+        "_timer",
+        "_waiter",
+        "head_received",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, connection: Carrier, clocks: Clocks, loop: asyncio.AbstractEventLoop) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.head_received = False
+        self._connection = connection
+        self._clocks = clocks
+        self._loop = loop
+        self._buffer: deque[bytes] = deque()
+        self._buffered = 0
+        self._complete = False
+        self._released = False
+        self._failure: ExchangeFailed | None = None
+        self._decoder: Decoder | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._phase = FaultClass.NO_FIRST_TOKEN
+        limit = clocks.first_token_s
+        self._due = clocks.deadline if limit is None else min(clocks.deadline, loop.time() + limit)
+        self._timer: asyncio.TimerHandle | None = loop.call_at(self._due, self._tick)
+
+    # What the caller does
+
+    async def head(self) -> None:
+        """Wait for the status line and headers. Raises ExchangeFailed."""
+        while not self.head_received:
+            if self._failure is not None:
+                raise self._failure
+            await self._wait()
+
+    async def read(self) -> bytes:
+        while True:
+            if self._buffer:
+                data = self._buffer.popleft() if len(self._buffer) == 1 else b"".join(self._buffer)
+                self._buffer.clear()
+                self._buffered = 0
+                if self._connection.paused:
+                    self._resume()
+                return data
+            if self._failure is not None:
+                raise self._failure
+            if self._complete:
+                return b""
+            # `_wait` in place: one coroutine less for every piece of every stream.
+            self._waiter = waiter = self._loop.create_future()
+            await waiter
+
+    def content_started(self) -> None:
+        if self._phase is FaultClass.NO_FIRST_TOKEN:
+            self._phase = FaultClass.STALLED
+            self._due = self._loop.time() + self._clocks.gap_s
+            self._arm()
+
+    def release(self) -> None:
+        if self._released:
+            return
+        self._released = True
+        self._buffer.clear()
+        if self._complete or self._failure is not None:
+            self._stop_timer()
+            self._connection.exchange_over(reusable=self._complete)
+            return
+        # The terminating chunk is usually a packet behind the last event; waiting for it briefly saves a handshake.
+        self._buffered = 0
+        self._due = min(self._clocks.deadline, self._loop.time() + DRAIN_S)
+        self._phase = FaultClass.STALLED
+        self._arm()
+        if self._connection.paused:
+            self._connection.resume()
+
+    def cancel(self) -> None:
+        if self._released and self._complete:
+            # The connection is no longer this exchange's: it may serve another one by now.
+            return
+        self._stop_timer()
+        self._released = True
+        if self._complete:
+            self._connection.exchange_over(reusable=True)
+        else:
+            self._connection.abort()
+
+    # What the connection tells
+
+    def received_head(self, status: int, headers: dict[str, str]) -> None:
+        try:
+            self._decoder = decoder_for(headers)
+        except DecodingFailed as failure:
+            self._connection.broken(ExchangeFailed(FaultClass.SERVER_ERROR, str(failure)))
+            return
+        self.status = status
+        self.headers = headers
+        self.head_received = True
+        if self._clocks.first_token_s is None or status != 200:
+            # A whole reply has begun to arrive, so it must not pause for long.
+            self._phase = FaultClass.STALLED
+            self._due = self._loop.time() + self._clocks.gap_s
+            self._arm()
+        self._wake()
+
+    def received_body(self, data: bytes) -> None:
+        if self._decoder is not None:
+            try:
+                data = self._decoder.decode(data)
+            except DecodingFailed as failure:
+                self._connection.broken(ExchangeFailed(FaultClass.BROKEN_STREAM, str(failure)))
+                return
+            if not data:
+                return
+        self._buffered += len(data)
+        if self._released:
+            if self._buffered > DRAIN_BYTES:
+                self._stop_timer()
+                self._connection.abort()
+            return
+        self._buffer.append(data)
+        if self._phase is FaultClass.STALLED:
+            self._due = self._loop.time() + self._clocks.gap_s
+        if self._buffered > HIGH_WATER:
+            self._connection.pause()
+        self._wake()
+
+    def received_end(self) -> None:
+        if self._decoder is not None and not self._decoder.finished:
+            message = "the compressed reply ended too early"
+            self._connection.broken(ExchangeFailed(FaultClass.BROKEN_STREAM, message))
+            return
+        self._complete = True
+        self._stop_timer()
+        if self._released:
+            self._connection.exchange_over(reusable=True)
+        else:
+            self._wake()
+
+    def fail(self, failure: ExchangeFailed) -> None:
+        if self._complete or self._failure is not None:
+            return
+        self._failure = failure
+        self._stop_timer()
+        self._wake()
+
+    # Clocks
+
+    def _tick(self) -> None:
+        """The timer fired: either a clock has run out, or traffic has moved the due time on."""
+        now = self._loop.time()
+        deadline = self._clocks.deadline
+        if now >= deadline:
+            kind, message = FaultClass.TOTAL_TIMEOUT, "the request's deadline passed"
+        elif self._connection.paused:
+            # The client is slow, not the upstream: only the deadline counts meanwhile.
+            self._timer = self._loop.call_at(deadline, self._tick)
+            return
+        elif now >= self._due:
+            kind = self._phase
+            message = "no first token in time" if kind is FaultClass.NO_FIRST_TOKEN else "the reply stalled"
+        else:
+            self._timer = self._loop.call_at(min(self._due, deadline), self._tick)
+            return
+        self._timer = None
+        self._connection.broken(ExchangeFailed(kind, message))
+
+    def _arm(self) -> None:
+        """Make sure the timer fires no later than the due time; a later due time is found when it fires."""
+        when = min(self._due, self._clocks.deadline)
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._tick)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _resume(self) -> None:
+        if not self._complete and self._failure is None:
+            if self._phase is FaultClass.STALLED:
+                self._due = self._loop.time() + self._clocks.gap_s
+            self._arm()
+        self._connection.resume()
+
+    async def _wait(self) -> None:
+        self._waiter = waiter = self._loop.create_future()
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
