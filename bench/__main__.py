@@ -17,6 +17,7 @@ import uvloop
 from bench import measure, proc, report
 from bench.measure import Measured, Shape
 from bench.programs import PROGRAMS, Fakes, Program
+from bench.turn import after_a_million, turn
 
 _LATEST = Path(__file__).parent / "results" / "latest.json"
 
@@ -58,25 +59,25 @@ async def run(chosen: list[Program], shape: Shape, cores: proc.Cores, million: b
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    programs = {program.name: Measured() for program in chosen}
+    programs = {program: Measured() for program in chosen}
     fakes = Fakes(cores.load)
     try:
         for number in range(1, shape.turns + 1):
-            for program in chosen:
-                began = perf_counter()
-                await measure.turn(program, programs[program.name], shape, cores.program, fakes.ports)
-                print(f"turn {number}: {program.name}, {perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+            began = perf_counter()
+            await turn(programs, shape, cores.program, fakes.ports)
+            print(f"turn {number} of {shape.turns}: {perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
         for program in chosen if million else ():
             if program.slower == 1:
-                await measure.million(program, programs[program.name], cores.program, fakes.ports)
+                await after_a_million(program, programs[program], cores.program, fakes.ports)
     finally:
         fakes.stop()
-    return programs
+    return {program.name: measured for program, measured in programs.items()}
 
 
 def notes(chosen: list[Program], shape: Shape, cores: proc.Cores) -> list[str]:
     said = [
-        f"Each program {shape.turns} times in turns, the least kept. CPU is that of the program's process tree.",
+        f"{shape.turns} turns, in each the programs side by side by rounds; the least kept."
+        " CPU is that of the program's process tree.",
         f"JSON: {shape.requests:,} requests over {shape.connections} connections. Events: {shape.streams} streams of"
         f" {shape.words} content events, one per {shape.gap_ms} ms each; all CPU of them over their content events.",
     ]

@@ -80,8 +80,9 @@ async def run(
     env: Mapping[str, str],
     reload: Callable[[], Loaded],
     on_listening: Callable[[Snapshot], None],
+    drain_s: int = DRAIN_S,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then let open streams finish for up to `DRAIN_S` seconds.
+    """Serve until SIGINT or SIGTERM, then let open streams finish for up to `drain_s` seconds.
 
     `issued` are keys made outside the document; `reload` reads the document anew when it has changed.
     """
@@ -94,7 +95,7 @@ async def run(
     gateway = Gateway(Caller(pool, env), asyncio.get_running_loop().time)
     watcher = Watcher(loaded, revision=1, load=reload, build=build, publish=published.publish, complain=log.warning)
     server = Server(
-        _server_config(Endpoints(published, gateway)),
+        server_config(Endpoints(published, gateway), drain_s=drain_s),
         on_listening=lambda: on_listening(published.current),
         on_hangup=watcher.poke,
     )
@@ -112,12 +113,13 @@ async def run(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind a listening address. Raises OSError; its `strerror` says why."""
+    """Listen on an address; connections wait until somebody serves them. Raises OSError; its `strerror` says why."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()
@@ -126,10 +128,13 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _server_config(app: Endpoints) -> uvicorn.Config:
+def server_config(
+    app: Endpoints, *, connection: type[ClientConnection] = ClientConnection, drain_s: int = DRAIN_S
+) -> uvicorn.Config:
+    """How uvicorn serves the endpoints: with our own connections, and without a word of its own in replies or logs."""
     return uvicorn.Config(
         app,
-        http=ClientConnection,
+        http=connection,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -139,5 +144,5 @@ def _server_config(app: Endpoints) -> uvicorn.Config:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=drain_s,
     )

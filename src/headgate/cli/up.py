@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from headgate.app import listen, run
+from headgate.app import DRAIN_S, listen, run
 from headgate.config.check import exposure
 from headgate.config.document import Document
 from headgate.config.issued import IssuedKey, KeyFileError, first_key
@@ -24,32 +24,37 @@ from headgate.wire import json
 USAGE_ERROR = 2
 
 
-def up(config: Path | None, host: str | None, port: int | None, new_key: bool) -> int:
-    """Run until stopped. Returns the exit code: 0 after a stop asked for, 2 for what the operator must mend."""
+def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *, drain_s: int = DRAIN_S) -> int:
+    """Run until stopped. Returns the exit code: 0 after a stop asked for, 2 for what the operator must mend.
+
+    Open streams get `drain_s` seconds to finish.
+    """
     set_up()
     try:
         settings = read_settings(os.environ)
         loaded = load_document(config, os.environ, Path.cwd())
         document = loaded.document
-        key = first_key(settings.data_dir, renew=new_key) if new_key or not document.keys else None
         listener = _listener(
             _host(host or settings.host or document.server.host, document),
             port if port is not None else settings.port if settings.port is not None else document.server.port,
         )
+        with listener:
+            # Last of all: a key that is made for a start that fails would never be shown, and never again either.
+            key = first_key(settings.data_dir, renew=new_key) if new_key or not document.keys else None
+            uvloop.run(
+                run(
+                    loaded,
+                    issued={} if key is None else {key.hash: key.principal},
+                    listener=listener,
+                    env=os.environ,
+                    reload=lambda: load_document(config, os.environ, Path.cwd()),
+                    on_listening=lambda snapshot: print(banner(loaded, snapshot, key, listener), flush=True),
+                    drain_s=drain_s,
+                )
+            )
     except (ConfigError, KeyFileError, SettingsError, CannotListen) as error:
         print(f"headgate: {error}", file=sys.stderr)
         return USAGE_ERROR
-    with listener:
-        uvloop.run(
-            run(
-                loaded,
-                issued={} if key is None else {key.hash: key.principal},
-                listener=listener,
-                env=os.environ,
-                reload=lambda: load_document(config, os.environ, Path.cwd()),
-                on_listening=lambda snapshot: print(banner(loaded, snapshot, key, listener), flush=True),
-            )
-        )
     return 0
 
 
@@ -70,15 +75,15 @@ def _listener(host: str, port: int) -> socket.socket:
         return listen(host, port)
     except OSError as error:
         why = error.strerror or str(error)
-        raise CannotListen(
-            f"cannot listen on {host}:{port}: {why}; choose another with --port (0 takes any free one)"
-        ) from None
+    except UnicodeError:
+        why = "that is no host name"
+    raise CannotListen(f"cannot listen on {_bracketed(host)}:{port}: {why}; choose another with --port or --host")
 
 
 def banner(loaded: Loaded, snapshot: Snapshot, key: IssuedKey | None, listener: socket.socket) -> str:
     """What a newcomer needs: where, with which key, served by whom, and a line to paste."""
     host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else _bracketed(host)
     base = f"http://{shown}:{port}/v1"
     lines = [
         "",
@@ -143,3 +148,7 @@ def _curl(base: str, key: str, model: str) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

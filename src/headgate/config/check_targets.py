@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Iterable
 
 from headgate.config.document import Document, RoutePart
 from headgate.config.entries import is_hosted, row_of
@@ -12,6 +12,7 @@ from headgate.config.problems import Path, shorten
 from headgate.config.wording import nearest
 from headgate.providers.builtin import PROVIDERS
 from headgate.providers.provider import Provider
+from headgate.routing.names import nearest as nearest_names
 from headgate.types.deployment import Offer
 
 _LONGEST_NAME = 256
@@ -120,14 +121,6 @@ def _how_to_add(row: Provider) -> str:
     return f"set {variable}, or add {row.name}: {{api_key: …}} under providers"
 
 
-def _near(word: str, known: list[str]) -> str:
-    """The nearest ids, letter case and vendor prefix aside."""
-    folded: dict[str, str] = {}
-    for name in known:
-        folded.setdefault(name.lower(), name)
-        folded.setdefault(name.lower().rpartition("/")[2], name)
-    text = word.lower()
-    found = get_close_matches(text, folded, n=2 * _SUGGESTIONS, cutoff=0.6)
-    found += get_close_matches(text.rpartition("/")[2], folded, n=_SUGGESTIONS, cutoff=0.6)
-    names = list(dict.fromkeys(folded[key] for key in found))[:_SUGGESTIONS]
+def _near(word: str, known: Iterable[str]) -> str:
+    names = nearest_names(word, known, _SUGGESTIONS)
     return f"; nearest: {', '.join(names)}" if names else ""

@@ -66,6 +66,7 @@ def compile_snapshot(
             provider: tuple(one for offer in stars for one in deployments[provider, offer.upstream_id])
             for provider, stars in offering.open.items()
         },
+        catch_all=_catch_all(document, patterns),
         models=models,
         listed=_listed(document, routes, models),
         providers=tuple(document.providers),
@@ -84,6 +85,21 @@ def _deployments(document: Document, offers: Mapping[str, tuple[Offer, ...]]) ->
                 Deployment(offer=offer, credential=credential, upstream=upstream) for credential in credentials
             )
     return found
+
+
+def _catch_all(document: Document, patterns: Iterable[Route]) -> dict[str, tuple[Deployment, ...]]:
+    """Providers that a `*` target names: they are asked for ids that nobody has listed."""
+    templates = [template for route in patterns for template in (*route.templates, *route.fallback_templates)]
+    named = {template.partition("/")[0] for template in templates if "*" in template and "/" in template}
+    made: dict[str, tuple[Deployment, ...]] = {}
+    for name in named & document.providers.keys():
+        entry = document.providers[name]
+        upstream = _upstream(name, entry, document)
+        offer = Offer(provider=name, upstream_id="*", model="*", kind="any")
+        made[name] = tuple(
+            Deployment(offer=offer, credential=credential, upstream=upstream) for credential in _credentials(entry)
+        )
+    return made
 
 
 def _upstream(name: str, entry: ProviderPart, defaults: Policies) -> Upstream:

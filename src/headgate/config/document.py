@@ -175,7 +175,7 @@ class ModelPart(PricesPart):
     id: Name = Field(description="What is sent to the provider; * stands for whatever the client wrote.")
     model: Name | None = Field(default=None, description="The slug of the model it is, when the id is not it.")
     kind: Literal["chat", "completion", "embedding", "any"] | None = Field(
-        default=None, description="What it does. Default chat, and any for an id with a *."
+        default=None, description="What it does. Default any: it is asked for whatever clients ask of it."
     )
     context_tokens: Whole | None = Field(default=None, ge=1, description="Window: prompt and answer together.")
     max_output_tokens: Whole | None = Field(default=None, ge=1, description="Longest answer.")

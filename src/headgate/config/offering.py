@@ -15,6 +15,7 @@ import msgspec
 from headgate.catalog.offers import load_offers
 from headgate.config.document import Document, ModelPart, PricesPart
 from headgate.config.entries import row_of
+from headgate.routing.names import matches
 from headgate.types.deployment import Offer
 from headgate.types.money import Price, pusd_per_mtok
 
@@ -64,11 +65,8 @@ class Offering:
     def can_match(self, target: str) -> bool:
         """Whether a target with a `*` can come to mean anything these providers offer."""
         provider, slash, pattern = target.partition("/")
-        if slash and provider in self.pins:
-            if any(matches(pattern, upstream_id) for upstream_id in self.pins[provider]):
-                return True
-            if any(_overlap(pattern, offer.upstream_id) for offer in self.open.get(provider, ())):
-                return True
+        if slash and pattern and provider in self.pins:
+            return True
         return any(matches(target, name) for name in self.names)
 
 
@@ -91,22 +89,6 @@ def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
     return result
 
 
-def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern with one `*`, which stands for one character or more, matches a text."""
-    before, star, after = pattern.partition("*")
-    if not star:
-        return pattern == text
-    return len(text) > len(before) + len(after) and text.startswith(before) and text.endswith(after)
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two patterns with a `*` each have a text in common."""
-    before, _, after = one.partition("*")
-    other_before, _, other_after = other.partition("*")
-    starts = before.startswith(other_before) or other_before.startswith(before)
-    return starts and (after.endswith(other_after) or other_after.endswith(after))
-
-
 def _is_in_process(provider: str) -> bool:
     row = row_of(provider)
     return row is not None and row.script is not None
@@ -125,7 +107,7 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
 
     `slug` is the model that other providers mean by the same id: a declared id that others use too is theirs.
     """
-    kind = part.kind or (known.kind if known else "any" if "*" in part.id else "chat")
+    kind = part.kind or (known.kind if known else "any")
     base = known or Offer(provider=provider, upstream_id=part.id, model=slug or part.id)
     return msgspec.structs.replace(
         base,

@@ -88,6 +88,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._running is not None:
+            self._running.disconnected = True
         self._unset_keepalive_if_required()
         self._await_nothing()
         if self._stall_timer is not None:

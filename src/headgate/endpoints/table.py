@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -61,7 +62,8 @@ class Endpoints:
             await reply.error(error)
         except asyncio.CancelledError:
             # Either the client has left, and this write goes nowhere, or the server has waited long enough for it.
-            await reply.error(ShuttingDown("the gateway is shutting down; send the request again"))
+            with contextlib.suppress(asyncio.CancelledError):  # once more when it does not even read that
+                await reply.error(ShuttingDown("the gateway is shutting down; send the request again"))
         except Exception:  # last resort: a defect here must not leave a client without an answer
             log.exception("defect while serving %s", reply.request_id)
             await reply.error(GatewayError("internal error; the request id finds it in the gateway's log"))

@@ -15,6 +15,7 @@ KINDS = {
 # Stands in for the length of an answer nobody has capped, in tokens.
 EXPECTED_OUTPUT_TOKENS = 500
 BYTES_PER_TOKEN = 4
+KNOWN, DOUBTFUL, UNKNOWN = range(3)
 
 
 def plan(resolution: Resolution, envelope: Envelope, order: Order | None) -> Plan:
@@ -42,15 +43,17 @@ def _can_serve(candidate: Candidate, operation: Operation, dropped: list[Dropped
     return False
 
 
-def _expected_cost(candidate: Candidate, envelope: Envelope) -> tuple[bool, bool, int]:
-    """Sort key: retired offers last, unknown prices behind known ones, then pico-dollars (times a million)."""
+def _expected_cost(candidate: Candidate, envelope: Envelope) -> tuple[bool, int, int]:
+    """Sort key: retired offers last, doubtful prices behind known ones and unknown ones behind both, then pico-dollars
+    (times a million)."""
     offer = candidate.deployment.offer
     price = offer.price
     if price.input_pusd_per_mtok is None or price.output_pusd_per_mtok is None:
-        return offer.retired, True, 0
+        return offer.retired, UNKNOWN, 0
     output = EXPECTED_OUTPUT_TOKENS if envelope.output_cap is None else min(envelope.output_cap, EXPECTED_OUTPUT_TOKENS)
     input_cost = envelope.size // BYTES_PER_TOKEN * price.input_pusd_per_mtok
-    return offer.retired, False, input_cost + output * price.output_pusd_per_mtok
+    rank = DOUBTFUL if offer.unconfirmed else KNOWN
+    return offer.retired, rank, input_cost + output * price.output_pusd_per_mtok
 
 
 def why_nobody(empty: Plan) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 import msgspec
 
 from headgate.errors import ModelNotFound
+from headgate.routing.names import matches, nearest, star
 from headgate.types.deployment import Candidate, Deployment
 from headgate.types.policy import Order
 from headgate.types.principal import Principal
-from headgate.types.snapshot import Route, Snapshot
+from headgate.types.snapshot import ModelEntry, Route, Snapshot
 
 SUFFIXES = {
     "cheapest": Order.CHEAPEST,
@@ -37,19 +37,28 @@ def resolve(snapshot: Snapshot, name: str) -> Resolution | None:
     """Find what a name means; None when it means nothing here.
 
     Tried in this order: a route of that name, a route with a `*` in its name, `provider/upstream-id`, the route `*`,
-    a slug or any provider's own id, a declared id with a `*`. Then the same without a `:suffix`, because ids may hold
-    colons themselves.
+    a slug or any provider's own id, a declared id with a `*`. A `:suffix` is part of the name only where somebody
+    has written it so: ids may hold colons themselves, but a `*` must not swallow it.
     """
-    found = _resolve(snapshot, name)
-    if found is not None:
-        return found
     stem, colon, suffix = name.rpartition(":")
-    order = SUFFIXES.get(suffix)
-    if colon and order is not None:
+    order = SUFFIXES.get(suffix) if colon else None
+    if order is not None and not _is_written(snapshot, name, suffix):
         found = _resolve(snapshot, stem)
         if found is not None:
             return msgspec.structs.replace(found, order=order)
-    return None
+    return _resolve(snapshot, name)
+
+
+def _is_written(snapshot: Snapshot, name: str, suffix: str) -> bool:
+    """Whether a route or an id spells out the suffix, which then is part of the name."""
+    if name in snapshot.routes or name in snapshot.models:
+        return True
+    provider, _, upstream_id = name.partition("/")
+    if upstream_id in snapshot.pins.get(provider, {}):
+        return True
+    stars = (route.name for route in snapshot.patterns)
+    open_ids = (deployment.offer.upstream_id for one in snapshot.open_pins.values() for deployment in one)
+    return any(pattern.endswith(f":{suffix}") for pattern in (*stars, *open_ids))
 
 
 def _resolve(snapshot: Snapshot, name: str) -> Resolution | None:
@@ -68,7 +77,7 @@ def _resolve(snapshot: Snapshot, name: str) -> Resolution | None:
             return found
     entry = snapshot.models.get(name)
     if entry is not None:
-        return Resolution(targets=tuple(Candidate(d, d.offer.upstream_id) for d in entry.deployments))
+        return Resolution(targets=_of(entry))
     open_offers = tuple(_open(snapshot, name))
     return Resolution(targets=open_offers) if open_offers else None
 
@@ -84,19 +93,11 @@ def pin(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
     return tuple(_matching(snapshot.open_pins.get(provider, ()), upstream_id))
 
 
-def star(pattern: str, text: str) -> str | None:
-    """What the `*` of a pattern stands for in a text; None when it does not match or the star would be empty."""
-    before, _, after = pattern.partition("*")
-    if len(text) <= len(before) + len(after) or not text.startswith(before) or not text.endswith(after):
-        return None
-    return text[len(before) : len(text) - len(after)]
-
-
 def not_found(snapshot: Snapshot, principal: Principal, name: str) -> ModelNotFound:
     """The 404 for a name nobody serves: the nearest names that would work for this key, and who serves them."""
     shown = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
     usable = [known for known in names(snapshot) if principal.may_use(known)]
-    near = _nearest(name[:LONGEST_NAME], usable)
+    near = nearest(name[:LONGEST_NAME], usable, SUGGESTIONS)
     if near:
         listed = "; ".join(f"{known} ({', '.join(served_by(snapshot, known))})" for known in near)
         advice = f"Nearest: {listed}."
@@ -105,9 +106,14 @@ def not_found(snapshot: Snapshot, principal: Principal, name: str) -> ModelNotFo
     else:
         advice = "No model is configured for this key."
     provider = name.partition("/")[0]
+    if not principal.may_use(name):
+        # Who else is configured is none of its business.
+        return ModelNotFound(f"no provider serves the model {shown!r}. {advice}", param="model")
     if provider in snapshot.pins and provider not in snapshot.open_pins and "/" in name:
         advice += f" {provider} may sell it all the same: declare the id under providers.{provider}.models."
     for open_provider in snapshot.open_pins:
+        if not principal.may_use(f"{open_provider}/<id>"):
+            continue
         advice += f" {open_provider} takes any id: {open_provider}/<id>."
     return ModelNotFound(f"no provider serves the model {shown!r}. {advice}", param="model")
 
@@ -130,19 +136,6 @@ def served_by(snapshot: Snapshot, name: str) -> list[str]:
     return list(dict.fromkeys(c.deployment.upstream.provider for c in (*found.targets, *found.fallback)))
 
 
-def _nearest(name: str, known: list[str]) -> list[str]:
-    """Near by spelling, letter case and provider prefix aside."""
-    by_folded: dict[str, str] = {}
-    for candidate in known:
-        by_folded.setdefault(candidate.lower(), candidate)
-        # `llama-3.1-8b` should find `meta-llama/Llama-3.1-8B`.
-        by_folded.setdefault(candidate.lower().rpartition("/")[2], candidate)
-    folded = name.lower()
-    near = difflib.get_close_matches(folded, by_folded, n=3 * SUGGESTIONS, cutoff=0.6)
-    near += difflib.get_close_matches(folded.rpartition("/")[2], by_folded, n=SUGGESTIONS, cutoff=0.6)
-    return list(dict.fromkeys(by_folded[key] for key in near))[:SUGGESTIONS]
-
-
 def _by_pattern(snapshot: Snapshot, route: Route, name: str) -> Resolution | None:
     text = star(route.name, name)
     if text is None:
@@ -155,14 +148,29 @@ def _by_pattern(snapshot: Snapshot, route: Route, name: str) -> Resolution | Non
 
 
 def _by_templates(snapshot: Snapshot, templates: tuple[str, ...], text: str) -> tuple[Candidate, ...]:
-    found: list[Candidate] = []
-    for template in templates:
-        name = template.replace("*", text)
-        candidates = pin(snapshot, name)
-        if not candidates and (entry := snapshot.models.get(name)) is not None:
-            candidates = tuple(Candidate(d, d.offer.upstream_id) for d in entry.deployments)
-        found.extend(candidates)
+    """What the templates come to; providers that do not list the id are asked for it only when none lists it."""
+    names = [template.replace("*", text) for template in templates]
+    found = [candidate for name in names for candidate in _known(snapshot, name)]
+    if not found:
+        found = [candidate for name in names for candidate in _unlisted(snapshot, name)]
     return tuple(found)
+
+
+def _known(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
+    entry = snapshot.models.get(name)
+    return pin(snapshot, name) or (_of(entry) if entry is not None else ())
+
+
+def _of(entry: ModelEntry) -> tuple[Candidate, ...]:
+    return tuple(Candidate(deployment, deployment.offer.upstream_id) for deployment in entry.deployments)
+
+
+def _unlisted(snapshot: Snapshot, name: str) -> Iterable[Candidate]:
+    """A `*` target stands for whatever the client wrote: the provider is asked, and knows better than any list."""
+    provider, _, upstream_id = name.partition("/")
+    for deployment in snapshot.catch_all.get(provider, ()):
+        if upstream_id:
+            yield Candidate(deployment, upstream_id)
 
 
 def _open(snapshot: Snapshot, name: str) -> Iterable[Candidate]:
@@ -173,6 +181,5 @@ def _open(snapshot: Snapshot, name: str) -> Iterable[Candidate]:
 
 def _matching(deployments: Iterable[Deployment], upstream_id: str) -> Iterable[Candidate]:
     for deployment in deployments:
-        pattern = deployment.offer.upstream_id
-        if pattern == "*" or star(pattern, upstream_id) is not None:
+        if matches(deployment.offer.upstream_id, upstream_id):
             yield Candidate(deployment, upstream_id)

@@ -50,6 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `patterns`  routes whose name holds a `*`, most literal characters first
     `pins`      provider name → upstream id → its deployments (one per credential)
     `open_pins` provider name → deployments whose offer id holds a `*`
+    `catch_all` provider name → deployments that send any id, for routes with a `*` in both name and target
     `models`    every slug and provider's own id → entry
     `listed`    the names `GET /v1/models` shows, in order
     """
@@ -61,6 +62,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     patterns: tuple[Route, ...]
     pins: Mapping[str, Mapping[str, tuple[Deployment, ...]]]
     open_pins: Mapping[str, tuple[Deployment, ...]]
+    catch_all: Mapping[str, tuple[Deployment, ...]]
     models: Mapping[str, ModelEntry]
     listed: tuple[str, ...]
     providers: tuple[str, ...]

@@ -91,15 +91,16 @@ def test_a_fallback_that_nobody_offers_is_named_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "target"), [("*", "mybox/*"), ("x-*", "mybox/tuned-*"), ("x-*", "beta-*"), ("*", "alpha")]
+    ("name", "target"),
+    [("*", "mybox/*"), ("x-*", "mybox/tuned-*"), ("x-*", "mybox/new-*"), ("x-*", "beta-*"), ("*", "alpha")],
 )
 def test_a_star_in_the_name_allows_one_in_the_target(name: str, target: str) -> None:
     assert found_for(DECLARED, target, name) == []
 
 
 def test_a_star_that_can_fit_nothing_is_an_error() -> None:
-    (found,) = found_for(DECLARED, "mybox/other-*", "x-*")
-    assert found.endswith("no configured provider offers anything that fits 'mybox/other-*'")
+    (found,) = found_for(DECLARED, "other/thing-*", "x-*")
+    assert found.endswith("no configured provider offers anything that fits 'other/thing-*'")
 
 
 @pytest.mark.parametrize(

@@ -282,3 +282,15 @@ def test_the_sandbox_answers_at_the_pace_the_document_sets() -> None:
     assert quick[0] == 0.5
     assert set(quick[1:]) == {0.0}
     assert max(delays("providers: {sandbox: {}}")) < 0.5
+
+
+def test_a_star_target_is_asked_for_ids_nobody_listed_and_a_listed_one_comes_first() -> None:
+    made = snapshot(f"providers:{MYBOX}models: {{'*': {{targets: ['mybox/*']}}}}")
+
+    def meant(name: str) -> list[tuple[str, str]]:
+        found = resolve(made, name)
+        return [] if found is None else [(one.deployment.name, one.upstream_id) for one in found.targets]
+
+    assert meant("alpha") == [("mybox/alpha", "alpha")]
+    assert meant("org/Whatever-7B:v2") == [("mybox/*", "org/Whatever-7B:v2")]
+    assert made.catch_all["mybox"][0].offer.price.known is False

@@ -97,7 +97,7 @@ def test_a_declared_model_is_its_own_slug_unless_it_says_otherwise() -> None:
         """).document
     offers = {offer.upstream_id: offer for offer in offers_of(document)["mybox"]}
     assert [offers[name].model for name in ("a", "b")] == ["a", "org/B"]
-    assert [offers[name].kind for name in ("a", "c-*", "e")] == ["chat", "any", "embedding"]
+    assert [offers[name].kind for name in ("a", "c-*", "e")] == ["any", "any", "embedding"]
     assert offers["e"].price.known
     assert not offers["a"].price.known
 
