@@ -119,7 +119,7 @@ PHASES: tuple[tuple[Callable[[Seat], Awaitable[None]], Callable[[Shape], int]], 
 
 
 async def turn(programs: dict[Program, Measured], shape: Shape, core: int, fakes: list[int]) -> None:
-    """Takes every program through every phase once; what goes wrong with one is kept in its errors and ends its part."""
+    """Takes every program through every phase; what goes wrong with one is kept in its errors and ends its turn."""
     seats: list[Seat] = []
     failed: set[Seat] = set()
 

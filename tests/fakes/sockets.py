@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Self
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -83,3 +84,30 @@ async def join(
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
         right[1].transport.abort()
+
+
+@contextlib.contextmanager
+def deaf_listener(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """A port that neither takes nor refuses a connection: its queue is full and nobody accepts. Gives its number."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(0)
+        address = listener.getsockname()
+        for _ in range(16):
+            filler = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            filler.settimeout(0.2)
+            try:
+                filler.connect(address)
+            except TimeoutError:
+                break
+        yield address[1]
+
+
+def refused_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])

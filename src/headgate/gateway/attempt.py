@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from headgate.dialects.openai.reply import ErrorInBody
-from headgate.gateway.relay import read_all, relay_stream, relay_whole
+from headgate.dialects.openai.reply import ErrorInBody, parse_reply
+from headgate.gateway.relay import MAX_REPLY_BYTES, read_all, relay_stream, relay_whole
 from headgate.gateway.reply import Reply
 from headgate.types.deployment import Candidate
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.policy import Timeouts
-from headgate.types.request import Account, Request
+from headgate.types.request import Account, Envelope, Request
 from headgate.upstream.call import Caller
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.faults import classify
@@ -49,8 +49,8 @@ async def attempt(
             raise await _refused(exchange, candidate)
         if not envelope.stream:
             await relay_whole(exchange, envelope, deployment, account, reply)
-        elif "json" in exchange.headers.get("content-type", ""):
-            raise await _not_a_stream(exchange, candidate)
+        elif (kind := _document_kind(exchange)) is not None:
+            raise await _not_a_stream(exchange, envelope, candidate, kind)
         else:
             await relay_stream(exchange, envelope, deployment, account, reply)
     except BaseException as failure:
@@ -73,14 +73,24 @@ async def _refused(exchange: Exchange, candidate: Candidate) -> Fault:
     return _classified(exchange.status, exchange, body, candidate)
 
 
-async def _not_a_stream(exchange: Exchange, candidate: Candidate) -> Fault:
-    """JSON where a stream was asked for: an error with status 200, or a provider that cannot stream."""
-    body = await read_all(exchange, MAX_ERROR_BYTES)
-    fault = _classified(200, exchange, body, candidate)
-    if fault.kind is FaultClass.SOFT_ERROR:
-        provider = candidate.deployment.upstream.provider
-        return Fault(FaultClass.SOFT_ERROR, f"{provider} answered with JSON where a stream was asked for")
-    return fault
+def _document_kind(exchange: Exchange) -> str | None:
+    """What is certainly no stream. Other content types are read as one: not every server names its stream rightly."""
+    content_type = exchange.headers.get("content-type", "").lower()
+    return "JSON" if "json" in content_type else "HTML" if "html" in content_type else None
+
+
+async def _not_a_stream(exchange: Exchange, envelope: Envelope, candidate: Candidate, kind: str) -> Fault:
+    """A document where a stream was asked for: an error with status 200, or a provider that cannot stream."""
+    body = await read_all(exchange, MAX_REPLY_BYTES)
+    try:
+        parse_reply(envelope.operation, body)
+    except ErrorInBody as error:
+        return _classified(200, exchange, error.body, candidate)
+    except Fault:
+        # Neither an answer nor an error: that it is no stream says more.
+        pass
+    provider = candidate.deployment.upstream.provider
+    return Fault(FaultClass.SOFT_ERROR, f"{provider} answered with {kind} where a stream was asked for")
 
 
 def _classified(status: int, exchange: Exchange | None, body: bytes, candidate: Candidate) -> Fault:

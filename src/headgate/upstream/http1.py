@@ -108,6 +108,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def disown(self) -> None:
+        """Close at once, and drop what is still to be read of bytes that are already here."""
+        self._exchange = None
+        self.abort()
+
     def close(self) -> None:
         self._reusable = False
         if self._transport is not None:
@@ -173,8 +178,7 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or exchange.head_received:
             # A second reply to one request: whoever sent it, it must never be taken for the reply to the next.
-            self._exchange = None
-            self.abort()
+            self.disown()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
@@ -214,16 +218,12 @@ class Connection(asyncio.Protocol):
 
     # Inside
 
-    def broken(self, failure: ExchangeFailed) -> None:
-        """The exchange has failed: what else may come is nobody's, and the connection is closed."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.fail(failure)
-        self.abort()
-
     def _broken(self, message: str) -> None:
-        started = self._exchange is not None and self._exchange.head_received
-        self.broken(ExchangeFailed(FaultClass.BROKEN_STREAM if started else FaultClass.SERVER_ERROR, message))
+        exchange = self._exchange
+        if exchange is not None:
+            kind = FaultClass.BROKEN_STREAM if exchange.head_received else FaultClass.SERVER_ERROR
+            exchange.fail(ExchangeFailed(kind, message))
+        self.disown()
 
     def _closed_before_reply(self, exchange: HttpExchange) -> None:
         message = "the upstream closed the connection before it replied"

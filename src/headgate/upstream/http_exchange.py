@@ -27,7 +27,7 @@ class Carrier(Protocol):
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def abort(self) -> None: ...
-    def broken(self, failure: ExchangeFailed) -> None: ...
+    def disown(self) -> None: ...
     def exchange_over(self, *, reusable: bool) -> None: ...
 
 
@@ -138,7 +138,7 @@ class HttpExchange:
         try:
             self._decoder = decoder_for(headers)
         except DecodingFailed as failure:
-            self._connection.broken(ExchangeFailed(FaultClass.SERVER_ERROR, str(failure)))
+            self._break(FaultClass.SERVER_ERROR, str(failure))
             return
         self.status = status
         self.headers = headers
@@ -155,7 +155,7 @@ class HttpExchange:
             try:
                 data = self._decoder.decode(data)
             except DecodingFailed as failure:
-                self._connection.broken(ExchangeFailed(FaultClass.BROKEN_STREAM, str(failure)))
+                self._break(FaultClass.BROKEN_STREAM, str(failure))
                 return
             if not data:
                 return
@@ -174,8 +174,7 @@ class HttpExchange:
 
     def received_end(self) -> None:
         if self._decoder is not None and not self._decoder.finished:
-            message = "the compressed reply ended too early"
-            self._connection.broken(ExchangeFailed(FaultClass.BROKEN_STREAM, message))
+            self._break(FaultClass.BROKEN_STREAM, "the compressed reply ended too early")
             return
         self._complete = True
         self._stop_timer()
@@ -190,6 +189,10 @@ class HttpExchange:
         self._failure = failure
         self._stop_timer()
         self._wake()
+
+    def _break(self, kind: FaultClass, message: str) -> None:
+        self.fail(ExchangeFailed(kind, message))
+        self._connection.disown()
 
     # Clocks
 
@@ -210,7 +213,7 @@ class HttpExchange:
             self._timer = self._loop.call_at(min(self._due, deadline), self._tick)
             return
         self._timer = None
-        self._connection.broken(ExchangeFailed(kind, message))
+        self._break(kind, message)
 
     def _arm(self) -> None:
         """Make sure the timer fires no later than the due time; a later due time is found when it fires."""

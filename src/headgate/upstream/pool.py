@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
+from headgate.types.fault import FaultClass
 from headgate.upstream.dial import dial, system_tls
 from headgate.upstream.exchange import Clocks, ExchangeFailed
 from headgate.upstream.http1 import Connection
@@ -56,10 +57,7 @@ class Pool:
             except ExchangeFailed as failure:
                 if not failure.nothing_received:
                     raise
-        connection = await dial(origin, lambda: self._connection(origin), clocks.connect_s, self._tls)
-        if not connection.closed:
-            self._open.add(connection)
-        return await _exchange_on(connection, head, body, clocks)
+        return await _exchange_on(await self._dial(origin, clocks), head, body, clocks)
 
     async def close(self) -> None:
         """Close every connection, those in use too."""
@@ -73,6 +71,20 @@ class Pool:
             if not self._open:
                 return
             await asyncio.sleep(0.01)
+
+    async def _dial(self, origin: Origin, clocks: Clocks) -> Connection:
+        """A fresh connection, within the connect clock and the deadline."""
+        connect_s = min(clocks.connect_s, clocks.deadline - self._loop.time())
+        try:
+            connection = await dial(origin, lambda: self._connection(origin), connect_s, self._tls)
+        except ExchangeFailed:
+            # A timer may fire as early as the clock is coarse.
+            if self._loop.time() + 0.01 >= clocks.deadline:
+                raise ExchangeFailed(FaultClass.TOTAL_TIMEOUT, "the request's deadline passed") from None
+            raise
+        if not connection.closed:
+            self._open.add(connection)
+        return connection
 
     def _connection(self, origin: Origin) -> Connection:
         return Connection(self._loop, lambda idle: self._keep(origin, idle), lambda gone: self._forget(origin, gone))
