@@ -39,8 +39,12 @@ class KeptReply:
         self.committed = True
         self.body, self.account = data, account
 
-    async def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> bool:
         self.body += data
+        return True
+
+    async def drained(self) -> None:
+        raise AssertionError("nobody is behind here")
 
     async def end(self, data: bytes) -> None:
         self.body += data

@@ -15,7 +15,7 @@ from tests.surface.wire import Answer, Closed, Wire, events, request
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CANARY = "canary-header-51c2"
-LEAKY = {
+LEAKY: dict[str, Any] = {
     "x_internal": CANARY,
     "set_cookie": f"session={CANARY}",
     "x_request_id": CANARY,
@@ -100,19 +100,19 @@ async def test_retry_after_is_passed_on_with_429_and_503_and_with_nothing_else(s
 
 
 async def test_an_answer_that_goes_well_carries_no_header_of_the_provider_either(stage: Stage) -> None:
-    for reply, asks in (
-        (json_reply(json.loads(completion().steps[0].data), **LEAKY), {}),
-        (Script(headers=(*stream("a").headers, ("x-internal", CANARY)), steps=stream("a").steps), {"stream": True}),
+    for reply, streamed in (
+        (json_reply(json.loads(completion().steps[0].data), **LEAKY), False),
+        (Script(headers=(*stream("a").headers, ("x-internal", CANARY)), steps=stream("a").steps), True),
     ):
         stage.fake.always(reply)
-        answer = await stage.chat(**asks)
+        answer = await stage.chat(stream=streamed)
         assert answer.status == 200
         assert_no_secret(answer)
 
 
 async def test_a_provider_that_is_not_there_is_502(stage: Stage) -> None:
-    for asks in ({}, {"stream": True}):
-        answer = await stage.chat("gone", **asks)
+    for streamed in (False, True):
+        answer = await stage.chat("gone", stream=streamed)
         assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
         assert answer.headers["x-headgate-provider"] == "nowhere"
 

@@ -14,7 +14,7 @@ from tests.surface.wire import ask, events, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-USAGE = {
+USAGE: dict[str, Any] = {
     "prompt_tokens": 1001,
     "completion_tokens": 333,
     "total_tokens": 1334,
@@ -22,7 +22,8 @@ USAGE = {
 }
 # 994 × 0.1234567 + 7 × 0.0123457 + 333 × 0.7654321 USD per million tokens.
 COST = "0.000377691269"
-ASKING = {"stream": True, "stream_options": {"include_usage": True}}
+ASKING: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+STREAMING: dict[str, Any] = {"stream": True}
 
 
 async def test_a_json_answer_is_the_providers_bytes_with_our_headers(stage: Stage) -> None:
@@ -79,7 +80,7 @@ async def test_embeddings_cost_their_input_alone(stage: Stage) -> None:
 
 
 async def test_parameters_a_provider_cannot_honour_are_named_and_not_sent(stage: Stage) -> None:
-    asked = {"user": "u1", "logit_bias": {"1": 2}, "temperature": 0.5}
+    asked: dict[str, Any] = {"user": "u1", "logit_bias": {"1": 2}, "temperature": 0.5}
     stage.fake.always(completion())
     answer = await stage.chat("strict-1", **asked)
     assert sorted(answer.headers["x-headgate-dropped"].split(", ")) == ["logit_bias", "user"]
@@ -135,9 +136,9 @@ PLACES: dict[str, list[Any]] = {
 async def test_usage_is_given_once_at_the_end_when_asked_for_wherever_the_provider_puts_it(
     stage: Stage, place: str, asked: bool, model: str
 ) -> None:
-    usual = {"usage": USAGE} if place == "every chunk" else {}
+    usual: dict[str, Any] = {"usage": USAGE} if place == "every chunk" else {}
     stage.fake.always(event_reply(chunk("a", **usual), chunk("b", **usual), chunk(None, "stop", **usual), *PLACES[place]))
-    answer = await stage.chat(model, **(ASKING if asked else {"stream": True}))
+    answer = await stage.chat(model, **(ASKING if asked else STREAMING))
     *chunks, done = events(answer.body)
     assert done == b"[DONE]"
     with_usage = [json.loads(one) for one in chunks if json.loads(one).get("usage")]
@@ -160,11 +161,10 @@ async def test_usage_a_provider_puts_into_an_object_of_its_own_is_moved_to_where
 ) -> None:
     aside = {"x_groq": {"id": "r1", "usage": USAGE}}
     stage.fake.always(event_reply(chunk("a"), chunk(None, "stop", **aside)))
-    answer = await stage.chat("groq/llama-3.1-8b-instant", **(ASKING if asked else {"stream": True}))
-    *chunks, _ = (json.loads(one) for one in events(answer.body)[:-1]) if asked else (*map(json.loads, events(answer.body)[:-1]), None)
-    assert all("usage" not in (one.get("x_groq") or {}) for one in chunks)
-    if asked:
-        assert json.loads(events(answer.body)[-2])["usage"] == USAGE
+    answer = await stage.chat("groq/llama-3.1-8b-instant", **(ASKING if asked else STREAMING))
+    chunks = [json.loads(one) for one in events(answer.body)[:-1]]
+    assert all("usage" not in (one.get("x_groq") or {}) for one in chunks if "usage" not in one)
+    assert [one["usage"] for one in chunks if "usage" in one] == ([USAGE] if asked else [])
 
 
 async def test_the_usage_event_says_who_answered_and_the_exact_cost(stage: Stage) -> None:

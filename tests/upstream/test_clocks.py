@@ -27,6 +27,10 @@ def drip(data: bytes, pause_s: float = 0.05) -> list[bytes | float]:
     return [part for at in range(len(data)) for part in (pause_s, data[at : at + 1])]
 
 
+def every(pause_s: float, data: bytes, times: int) -> list[bytes | float]:
+    return [pause_s, data] * times
+
+
 async def test_a_head_that_drips_is_no_first_token(pool: Pool) -> None:
     async with FakeProvider() as fake:
         fake.play(RawReply(drip(HEAD)))
@@ -55,7 +59,7 @@ async def test_interim_replies_do_not_stop_the_clock(pool: Pool) -> None:
 async def test_a_stream_of_comments_is_no_first_token(pool: Pool) -> None:
     """Bytes arrive all the time, but nobody has called any of them content."""
     async with FakeProvider() as fake:
-        fake.play(RawReply([HEAD, *[0.05, chunk(b": wait\n\n")] * 100], "hang"))
+        fake.play(RawReply([HEAD, *every(0.05, chunk(b": wait\n\n"), 100)], "hang"))
         with failing(FaultClass.NO_FIRST_TOKEN):
             await fetch(pool, at(fake.port), clocks(first_token_s=0.4, gap_s=0.2))
         await settled(pool)
@@ -111,7 +115,7 @@ async def test_an_error_page_that_pauses_is_a_stall_and_not_a_late_first_token(p
 @pytest.mark.parametrize("content", [True, False])
 async def test_the_deadline_ends_even_a_lively_stream(content: bool, pool: Pool) -> None:
     async with FakeProvider() as fake:
-        fake.play(RawReply([HEAD, *[0.02, chunk(EVENT)] * 1000], "hang"))
+        fake.play(RawReply([HEAD, *every(0.02, chunk(EVENT), 1000)], "hang"))
         exchange = await send(pool, at(fake.port), clocks(first_token_s=20.0, total_s=0.5))
         if content:
             exchange.content_started()

@@ -42,8 +42,11 @@ class AsgiReply:
         )
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
-    async def write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+    def write(self, data: bytes) -> bool:
+        return self._send.write(data)
+
+    async def drained(self) -> None:
+        await self._send.drained()
 
     async def end(self, data: bytes) -> None:
         self.ended = True

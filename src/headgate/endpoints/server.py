@@ -8,12 +8,15 @@ slow with a head, with the rest of a body nobody wants, or with reading its answ
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from headgate.dialects.openai.errors import render_error
+from headgate.endpoints.send import Sender
 from headgate.errors import GatewayError, InvalidRequest, RequestTimeout
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 UPGRADE_OPTIONS = frozenset({b"upgrade", b"http2-settings"})
 REASONS = {400: b"Bad Request", 408: b"Request Timeout"}
+
+
+log = logging.getLogger("headgate")
 
 
 class RefusedFraming(ValueError):
@@ -39,6 +45,7 @@ class ClientConnection(HttpToolsProtocol):
 
     max_head_bytes = 64 * 1024
     max_headers = 200
+    max_pipelined = 64
     head_timeout_s = 20.0
     write_stall_s = 60.0
     linger_s = 2.0
@@ -146,6 +153,9 @@ class ClientConnection(HttpToolsProtocol):
         self._in_body = True
         self._quiet_bytes = -self._fed
         super().on_headers_complete()
+        if self.pipeline and len(self.pipeline) <= self.max_pipelined:
+            # uvicorn stops reading here, and would not see the client leave.
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         if not self._upgrading:
@@ -157,9 +167,19 @@ class ClientConnection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """As uvicorn does it, and the task is kept so that a client that leaves can cancel it."""
         self._running = cycle
-        self._task = task = self.loop.create_task(cycle.run_asgi(app))
+        self._task = task = self.loop.create_task(self._answer(cycle, cast("Any", app)))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    async def _answer(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
+        """Run the application with a `send` of our own; see `send`."""
+        try:
+            await app(cycle.scope, cycle.receive, Sender(self, cycle, self.server_state.default_headers))
+        except BaseException:  # last resort: the application answers its own defects, so this one is in answering
+            log.exception("defect while answering")
+        if not cycle.response_complete and not cycle.disconnected:
+            self.transport.close()
+        cycle.on_response = _nothing
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -281,3 +301,7 @@ class ClientConnection(HttpToolsProtocol):
     def _refuse(self, why: str) -> None:
         self._refusal = why
         raise RefusedFraming(why)
+
+
+def _nothing() -> None:
+    """In place of a callback that must not keep the connection alive."""

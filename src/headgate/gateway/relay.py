@@ -50,13 +50,19 @@ async def relay_stream(
 
 async def _flow(exchange: Exchange, reader: StreamReader, reply: Reply) -> None:
     """Forward to the end of the answer, or to the failure that the reader then holds."""
+
+    def forward(data: bytes) -> bool:
+        out = reader.feed(data)
+        taken = reply.write(out) if out else True
+        return taken and not reader.over
+
     try:
-        while not reader.ended and reader.failure is None:
-            data = await exchange.read()
-            if out := reader.feed(data) if data else reader.close():
-                await reply.write(out)
-            if not data:
+        while not reader.over:
+            if await exchange.pump(forward):
+                if out := reader.close():
+                    reply.write(out)
                 return
+            await reply.drained()
     except ExchangeFailed:
         # An upstream that fails after the answer was whole has merely ended.
         if not reader.finished:

@@ -8,7 +8,7 @@ from headgate.types.request import Account
 
 
 class Reply(Protocol):
-    """One reply to one client. Writes wait while the client is slow to read.
+    """One reply to one client.
 
     `committed` becomes true with the first byte that is sent; from then on a failure can only be told in-band.
     """
@@ -23,8 +23,12 @@ class Reply(Protocol):
         """Open a stream and send its first bytes."""
         ...
 
-    async def write(self, data: bytes) -> None:
-        """Send the next bytes of a stream."""
+    def write(self, data: bytes) -> bool:
+        """Send the next bytes of a stream. False when the client is behind: then wait for `drained`."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until the client has read enough of what was written."""
         ...
 
     async def end(self, data: bytes) -> None:

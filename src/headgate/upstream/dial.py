@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -45,8 +46,14 @@ async def dial(
         raise _failed(origin, f"TLS failed: {(error.reason or 'unknown reason').replace('_', ' ').lower()}") from None
     except socket.gaierror as error:
         raise _failed(origin, f"its name does not resolve: {error.strerror}") from None
+    except UnicodeError:
+        # The resolver's own complaint about a label that is empty or too long.
+        raise _failed(origin, "its name is not a host name") from None
+    except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError):
+        raise _failed(origin, "it closed the connection") from None
     except OSError as error:
-        raise _failed(origin, error.strerror or type(error).__name__) from None
+        # Without a number it is several addresses that failed in several ways.
+        raise _failed(origin, os.strerror(error.errno) if error.errno else "none of its addresses answered") from None
 
 
 async def _dial(origin: Origin, protocol: Callable[[], P], tls: Callable[[], ssl.SSLContext]) -> P:
@@ -87,7 +94,7 @@ async def _open_tunnel(loop: asyncio.AbstractEventLoop, sock: socket.socket, ori
             raise _failed(origin, "the proxy closed or did not answer in HTTP")
     status = reply.split(b"\r\n", 1)[0].split(b" ", 2)
     if len(status) < 2 or not status[0].startswith(b"HTTP/1.") or not status[1].startswith(b"2"):
-        code = status[1][:3].decode("latin-1") if len(status) > 1 else "nothing readable"
+        code = status[1][:3].decode("latin-1") if len(status) > 1 and status[1].isdigit() else "nothing readable"
         raise _failed(origin, f"the proxy refused the tunnel with {code}")
 
 

@@ -5,7 +5,7 @@ Two things are an exchange: `http_exchange.HttpExchange` over a socket, and `scr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -55,6 +55,14 @@ class Exchange(Protocol):
         """The bytes of the body that have come since the last call, at least one; `b""` at its proper end.
 
         Raises ExchangeFailed when the body breaks off or a clock runs out.
+        """
+        ...
+
+    async def pump(self, consume: Callable[[bytes], bool]) -> bool:
+        """Hand each further piece of the body to `consume` the moment it comes, until that returns False.
+
+        For streams: a piece goes from one socket to the other without a turn of the event loop in between. Returns
+        whether the body has come to its proper end. Raises ExchangeFailed like `read`, and whatever `consume` raises.
         """
         ...
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from headgate.types.fault import FaultClass
@@ -40,7 +41,9 @@ class HttpExchange:
         "_clocks",
         "_complete",
         "_connection",
+        "_consume",
         "_decoder",
+        "_defect",
         "_due",
         "_failure",
         "_loop",
@@ -66,6 +69,8 @@ class HttpExchange:
         self._released = False
         self._failure: ExchangeFailed | None = None
         self._decoder: Decoder | None = None
+        self._consume: Callable[[bytes], bool] | None = None
+        self._defect: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._phase = FaultClass.NO_FIRST_TOKEN
         limit = clocks.first_token_s
@@ -94,9 +99,25 @@ class HttpExchange:
                 raise self._failure
             if self._complete:
                 return b""
-            # `_wait` in place: one coroutine less for every piece of every stream.
-            self._waiter = waiter = self._loop.create_future()
-            await waiter
+            await self._wait()
+
+    async def pump(self, consume: Callable[[bytes], bool]) -> bool:
+        while self._buffer or self._complete or self._failure is not None:
+            data = await self.read()
+            if not data:
+                return True
+            if not consume(data):
+                return False
+        self._consume = consume
+        try:
+            await self._wait()
+        finally:
+            self._consume = None
+        if self._defect is not None:
+            raise self._defect
+        if self._failure is not None and not self._buffer:
+            raise self._failure
+        return self._complete and not self._buffer
 
     def content_started(self) -> None:
         if self._phase is FaultClass.NO_FIRST_TOKEN:
@@ -159,6 +180,9 @@ class HttpExchange:
                 return
             if not data:
                 return
+        if self._consume is not None:
+            self._hand_over(data, self._consume)
+            return
         self._buffered += len(data)
         if self._released:
             if self._buffered > DRAIN_BYTES:
@@ -171,6 +195,18 @@ class HttpExchange:
         if self._buffered > HIGH_WATER:
             self._connection.pause()
         self._wake()
+
+    def _hand_over(self, data: bytes, consume: Callable[[bytes], bool]) -> None:
+        if self._phase is FaultClass.STALLED:
+            self._due = self._loop.time() + self._clocks.gap_s
+        try:
+            goes_on = consume(data)
+        except Exception as defect:  # noqa: BLE001  because the parser would swallow it: it belongs to whoever pumps
+            self._defect = defect
+            goes_on = False
+        if not goes_on:
+            self._consume = None
+            self._wake()
 
     def received_end(self) -> None:
         if self._decoder is not None and not self._decoder.finished:

@@ -48,7 +48,12 @@ def parse_proxy(url: str) -> Proxy:
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = Secret("Basic " + base64.b64encode(pair.encode()).decode())
-    return Proxy(parts.hostname, parts.port or 80, authorization)
+    try:
+        port = parts.port or 80
+    except ValueError:
+        # Python's message quotes what stands there, which is a password when a character of it was not escaped.
+        raise ValueError("a proxy's port must be a number up to 65535; escape a '/' in its password as %2F") from None
+    return Proxy(parts.hostname, port, authorization)
 
 
 def origin_of(base_url: str, proxy_url: str | None, env: Mapping[str, str]) -> Origin:

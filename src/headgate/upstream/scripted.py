@@ -7,6 +7,7 @@ clocks count only while somebody is waiting for the next one.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from headgate.types.fault import FaultClass
 from headgate.types.script import Ending, Script
@@ -67,6 +68,12 @@ class ScriptedExchange:
             await self._until(self._due, *self._limit())
             data = self._take_due()
         return data
+
+    async def pump(self, consume: Callable[[bytes], bool]) -> bool:
+        while data := await self.read():
+            if not consume(data):
+                return False
+        return True
 
     def _take_due(self) -> bytes:
         """The next piece, joined with those after it that are due as well."""

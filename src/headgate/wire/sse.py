@@ -23,11 +23,11 @@ class Splitter:
     to be taken apart; `split` does that. No more than `limit` bytes are kept for one event.
     """
 
-    __slots__ = ("_limit", "_searched", "_tail")
+    __slots__ = ("_cr", "_limit", "_tail")
 
     def __init__(self, limit: int = 16 * 1024 * 1024) -> None:
         self._tail = bytearray()
-        self._searched = 0
+        self._cr = False
         self._limit = limit
 
     @property
@@ -38,40 +38,36 @@ class Splitter:
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; give back every event that is whole now. Raises EventTooLarge."""
         tail = self._tail
-        if not tail:
-            # Nearly every read ends where an event ends.
-            if data.endswith(b"\n\n") and b"\r" not in data:
-                return data
-            whole, rest = _cut(data, 0)
-            tail += rest
-        else:
-            start = max(0, self._searched - 3)
-            tail += data
-            whole, rest = _cut(tail, start)
-            if whole:
-                self._tail = tail = bytearray(rest)
-        self._searched = len(tail)
-        if len(tail) > self._limit:
-            raise EventTooLarge(f"an event is longer than {self._limit} bytes")
-        return bytes(whole)
+        # Nearly every read ends where an event ends.
+        if not tail and data.endswith(b"\n\n") and b"\r" not in data:
+            return data
+        # Three bytes of an end may be here already; what lies before them has been searched, and a long event in
+        # small pieces must not be gone over again for each.
+        start = max(0, len(tail) - 3)
+        tail += data
+        self._cr = self._cr or b"\r" in data
+        end = _end(tail, start, self._cr)
+        if end == 0:
+            if len(tail) > self._limit:
+                raise EventTooLarge(f"an event is longer than {self._limit} bytes")
+            return b""
+        whole = bytes(tail[:end])
+        del tail[:end]
+        return whole
 
 
-def _cut(data: bytes | bytearray, start: int) -> tuple[bytes, bytes]:
-    """Everything up to the last end of an event found from `start` on, and the rest."""
-    end = -1
-    if b"\r" not in data:
+def _end(data: bytearray, start: int, cr: bool) -> int:
+    """Where the last event that is whole ends, searched for from `start` on; 0 when there is none."""
+    if not cr:
         at = data.rfind(b"\n\n", start)
-        if at >= 0:
-            end = at + 2
-    else:
-        for match in _EVENT_END.finditer(data, start):
-            # A CR in last place may be half of a CRLF whose other half is still on its way.
-            if match.end() == len(data) and data[-1:] == b"\r":
-                break
-            end = match.end()
-    if end < 0:
-        return b"", bytes(data)
-    return bytes(data[:end]), bytes(data[end:])
+        return at + 2 if at >= 0 else 0
+    end = 0
+    for match in _EVENT_END.finditer(data, start):
+        # A CR in last place may be half of a CRLF whose other half is still on its way.
+        if match.end() == len(data) and data[-1:] == b"\r":
+            break
+        end = match.end()
+    return end
 
 
 def split(run: bytes) -> list[bytes]:
@@ -94,7 +90,8 @@ def split(run: bytes) -> list[bytes]:
 
 def data_of(event: bytes) -> bytes:
     """The payload of one event: its `data` lines joined by LF; empty for a comment or an event without data."""
-    if event.startswith(b"data: ") and event.endswith(b"\n\n") and event.find(b"\n") == len(event) - 2:
+    one_line = event.endswith(b"\n\n") and event.find(b"\n") == len(event) - 2 and b"\r" not in event
+    if one_line and event.startswith(b"data: "):
         return event[6:-2]
     lines: list[bytes] = []
     for line in _LINE_END.split(event):
@@ -115,8 +112,8 @@ def name_of(event: bytes) -> bytes:
 
 
 def render(data: bytes) -> bytes:
-    """One event around a payload that holds no line end."""
-    return b"data: " + data + b"\n\n"
+    """One event around a payload; its lines end in LF, if there are several."""
+    return b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.catalog.offers import load_offers
-from headgate.config.offering import Offering, matches, offers_of
+from headgate.config.offering import Offering, offers_of
 from headgate.providers.builtin import PROVIDERS
+from headgate.routing.names import matches
 from headgate.types.deployment import Offer
 from tests.unit.config.loading import load
 

@@ -76,6 +76,11 @@ class StreamReader:
         self.ended = False
         self.failure: Fault | ErrorInBody | None = None
 
+    @property
+    def over(self) -> bool:
+        """Nothing more of this stream is wanted: it has ended, or failed."""
+        return self.ended or self.failure is not None
+
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes and return what goes to the client. Look at `failure` afterwards."""
         try:
