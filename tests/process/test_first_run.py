@@ -171,7 +171,9 @@ def test_a_port_that_is_none_is_one_line_naming_the_variable(home: Home, value: 
 @pytest.mark.parametrize("host", ["no such host", "host.invalid", "256.0.0.1", "a" * 70 + ".example", "192.0.2.1"])
 def test_a_host_that_is_not_ours_is_one_line(home: Home, host: str) -> None:
     (home.directory / "headgate.yaml").write_text(KEYED)
-    assert "--host" in home.refused("--port", "0", "--host", host) or host in home.refused("--port", "0", "--host", host)
+    assert "--host" in home.refused("--port", "0", "--host", host) or host in home.refused(
+        "--port", "0", "--host", host
+    )
 
 
 def test_nothing_listens_beyond_this_machine_while_nobody_said_who_may_use_it(home: Home) -> None:

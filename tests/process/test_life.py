@@ -171,17 +171,20 @@ def test_a_second_interrupt_does_not_wait_for_the_drain(documented: Home) -> Non
 
 def test_a_hangup_publishes_the_changed_document_while_a_stream_goes_on(documented: Home) -> None:
     file = documented.directory / "headgate.yaml"
-    with documented.up("--port", "0") as process, client(process) as http:
-        with open_stream(process, LONG | {"model": "first"}) as lines:
-            # Same size and time, so that only the signal can tell of the change.
-            before = file.stat()
-            file.write_text(DOCUMENT.replace("first:", "other:"))
-            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-            process.send(signal.SIGHUP)
-            process.until_it_says("revision 2")
-            assert http.get("/models/other").status_code == 200
-            assert http.get("/models/first").status_code == 404
-            assert list(lines)[-1] == "data: [DONE]", "the reload broke a stream that was open"
+    with (
+        documented.up("--port", "0") as process,
+        client(process) as http,
+        open_stream(process, LONG | {"model": "first"}) as lines,
+    ):
+        # Same size and time, so that only the signal can tell of the change.
+        before = file.stat()
+        file.write_text(DOCUMENT.replace("first:", "other:"))
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        process.send(signal.SIGHUP)
+        process.until_it_says("revision 2")
+        assert http.get("/models/other").status_code == 200
+        assert http.get("/models/first").status_code == 404
+        assert list(lines)[-1] == "data: [DONE]", "the reload broke a stream that was open"
 
 
 def test_a_changed_file_is_taken_over_by_itself(documented: Home) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +52,16 @@ class Running:
 
     async def until_idle(self) -> None:
         """Wait until no client is connected, no request runs and no upstream connection is in use."""
-        async with asyncio.timeout(20):
-            while self.connections or self.requests or self.pool.open_connections > self.pool.idle_connections:
-                await asyncio.sleep(0.01)
+        await until(
+            lambda: not (self.connections or self.requests or self.pool.open_connections > self.pool.idle_connections)
+        )
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true that nobody tells. Raises TimeoutError."""
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 - there is no event to wait for: it is looked up from outside
+            await asyncio.sleep(0.01)
 
 
 def snapshot_of(document: str, env: Mapping[str, str] | None = None, *, revision: int = 1) -> Snapshot:

@@ -97,7 +97,9 @@ async def test_a_key_with_an_allow_list_gets_those_models_and_no_other(stage: St
     assert "groq" not in hidden.error["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v2/models", "/v1/chat", "/V1/models", "/v1/models2", "//v1/models"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/", "/v2/models", "/v1/chat", "/V1/models", "/v1/models2", "//v1/models"]
+)
 async def test_an_unknown_path_is_404_in_openais_shape(stage: Stage, path: str) -> None:
     answer = await stage.get(path)
     assert (answer.status, answer.error["code"], answer.error["type"]) == (404, "not_found", "invalid_request_error")
@@ -147,9 +149,7 @@ async def test_health_and_readiness_need_no_key_and_count_revisions(stage: Stage
         ("ft-mine", "ft-mine"),
     ],
 )
-async def test_a_model_is_found_by_the_id_in_the_path_however_it_is_written(
-    stage: Stage, path: str, name: str
-) -> None:
+async def test_a_model_is_found_by_the_id_in_the_path_however_it_is_written(stage: Stage, path: str, name: str) -> None:
     for base in BASES:
         answer = await stage.get(f"{base}/models/{path}")
         model = answer.json()
@@ -158,7 +158,9 @@ async def test_a_model_is_found_by_the_id_in_the_path_however_it_is_written(
         assert model["headgate"]["providers"]
 
 
-@pytest.mark.parametrize("path", ["", "no-such", "fake/", "/", "fake//x", "%00", "%ff", "a%0d%0aX-Injected:%201", "..", "*"])
+@pytest.mark.parametrize(
+    "path", ["", "no-such", "fake/", "/", "fake//x", "%00", "%ff", "a%0d%0aX-Injected:%201", "..", "*"]
+)
 async def test_a_model_that_is_not_there_is_404_whatever_its_name_holds(stage: Stage, path: str) -> None:
     answer = await stage.get(f"/v1/models/{path}")
     assert (answer.status, answer.error["code"]) == (404, "model_not_found")
@@ -167,9 +169,7 @@ async def test_a_model_that_is_not_there_is_404_whatever_its_name_holds(stage: S
 
 @pytest.mark.parametrize("suffix", ["cheapest", "floor", "fastest", "nitro", "balanced"])
 @pytest.mark.parametrize("name", ["fast-llama", LLAMA, f"fake/{LLAMA}", "open/some-id", "ft-mine", "sandbox/fast"])
-async def test_a_suffix_changes_the_order_and_is_not_sent_to_the_provider(
-    stage: Stage, name: str, suffix: str
-) -> None:
+async def test_a_suffix_changes_the_order_and_is_not_sent_to_the_provider(stage: Stage, name: str, suffix: str) -> None:
     stage.fake.always(completion())
     answer = await stage.chat(f"{name}:{suffix}")
     assert answer.status == 200
@@ -179,7 +179,11 @@ async def test_a_suffix_changes_the_order_and_is_not_sent_to_the_provider(
 
 async def test_a_colon_that_is_no_suffix_stays_part_of_the_id(stage: Stage) -> None:
     stage.fake.always(completion())
-    for name, sent in (("acme/only:this", "acme/only:this"), ("open/llama3:8b", "llama3:8b"), ("open/x:free", "x:free")):
+    for name, sent in (
+        ("acme/only:this", "acme/only:this"),
+        ("open/llama3:8b", "llama3:8b"),
+        ("open/x:free", "x:free"),
+    ):
         await stage.chat(name)
         assert stage.fake.requests[-1].json()["model"] == sent
 

@@ -121,7 +121,9 @@ async def test_a_compressed_body_is_refused_in_words(stage: Stage) -> None:
     body = gzip.compress(json.dumps(chat()).encode())
     answer = await ask(stage.port, request(body=body, key=KEY, headers=b"Content-Encoding: gzip\r\n"))
     assert (answer.status, answer.error["param"]) == (400, "content-encoding")
-    plain = await ask(stage.port, request(body=chat("sandbox/fast"), key=KEY, headers=b"Content-Encoding: Identity\r\n"))
+    plain = await ask(
+        stage.port, request(body=chat("sandbox/fast"), key=KEY, headers=b"Content-Encoding: Identity\r\n")
+    )
     assert plain.status == 200
 
 
@@ -223,13 +225,20 @@ async def test_of_a_field_that_is_sent_twice_the_last_counts_for_us_and_for_the_
     answer = await ask(stage.port, request(body=body, key=KEY))
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     sent = stage.fake.requests[0].body
-    assert json.loads(sent) == {"model": LLAMA, "x": 2, "stream": False, "messages": [{"role": "user", "content": "hi"}]}
+    assert json.loads(sent) == {
+        "model": LLAMA,
+        "x": 2,
+        "stream": False,
+        "messages": [{"role": "user", "content": "hi"}],
+    }
     assert sent.count(b'"x"') == sent.count(b'"model"') == 1
 
 
 async def test_what_a_client_sends_in_headers_is_not_passed_on(stage: Stage) -> None:
     stage.fake.always(completion())
-    headers = b"X-Secret: canary-of-client\r\nCookie: canary-of-client\r\nX-Forwarded-For: 1.2.3.4\r\nOrigin: http://a\r\n"
+    headers = (
+        b"X-Secret: canary-of-client\r\nCookie: canary-of-client\r\nX-Forwarded-For: 1.2.3.4\r\nOrigin: http://a\r\n"
+    )
     assert (await stage.chat(headers=headers)).status == 200
     seen = stage.fake.requests[0]
     received = b"\n".join(name.lower() + b":" + value for name, value in seen.headers)

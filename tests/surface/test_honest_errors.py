@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
 
 from headgate.types.script import Ending, Script, Step
 from tests.fakes.provider import Framed, RawReply, Reply, event_reply, json_reply
-from tests.surface.stage import CREDENTIAL, KEY, Stage, chat, chunk, completion, event, stream
-from tests.surface.wire import Answer, Closed, Wire, events, request
+from tests.surface.gateway import running
+from tests.surface.stage import CREDENTIAL, KEY, Stage, chat, chunk, completion, document, event, stream
+from tests.surface.wire import Answer, Closed, Wire, ask, events, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,7 +51,7 @@ def assert_no_secret(answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("reply", "status", "code", "words"),
     [
-        (refusal(400, "temperature is out of range", code="bad_value", param="temperature"), 400, "bad_value", "out of range"),
+        (refusal(400, "out of range", code="bad_value", param="temperature"), 400, "bad_value", "out of range"),
         (refusal(422, "no such field"), 400, "bad_request", "no such field"),
         (refusal(404, "the model is gone"), 404, "model_not_found", "the model is gone"),
         (refusal(413, "too much"), 400, "bad_request", "too much"),
@@ -118,6 +120,7 @@ async def test_a_provider_that_is_not_there_is_502(stage: Stage) -> None:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 WHOLE = completion().steps[0].data
 
 
@@ -129,10 +132,10 @@ WHOLE = completion().steps[0].data
         (RawReply([b"hello"], "close"), "upstream_error"),
         (RawReply([b"HTTP/1.1 200 OK\r\nContent-Le"], "close"), "upstream_reset"),
         (RawReply([HEAD + b"Content-Length: %d\r\n\r\n" % (len(WHOLE) + 1), WHOLE], "close"), "broken_stream"),
-        (RawReply([HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n%b\r\n" % (len(WHOLE), WHOLE)], "close"), "broken_stream"),
+        (RawReply([HEAD + CHUNKED, b"%x\r\n%b\r\n" % (len(WHOLE), WHOLE)], "close"), "broken_stream"),
         (RawReply([HEAD + b"Content-Length: 20\r\n\r\n", WHOLE[:20]]), "upstream_error"),
         (RawReply([HEAD + b"Connection: close\r\n\r\n", WHOLE[:-20]], "close"), "upstream_error"),
-        (RawReply([HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"], "close"), "upstream_error"),
+        (RawReply([HEAD + b"Content-Length: 5\r\n" + CHUNKED + b"0\r\n\r\n"], "close"), "upstream_error"),
         (RawReply([HEAD + b"X: " + b"a" * 100_000 + b"\r\n\r\n"], "close"), "upstream_error"),
     ],
 )  # fmt: skip
@@ -237,12 +240,30 @@ async def test_a_client_can_set_a_deadline_for_the_whole_request(stage: Stage) -
     stage.fake.always(Script(head_delay_s=60))
     answer = await stage.chat(headers=headers)
     assert (answer.status, answer.error["code"]) == (504, "deadline_exceeded")
-    stage.fake.always(Script(headers=stream().headers, steps=(Step(0, event(chunk("one"))), Step(60, b"")), ending=Ending.HANG))
+    stage.fake.always(
+        Script(headers=stream().headers, steps=(Step(0, event(chunk("one"))), Step(60, b"")), ending=Ending.HANG)
+    )
     answer = await stage.chat(stream=True, headers=headers)
     assert json.loads(events(answer.body)[-1])["error"]["code"] == "deadline_exceeded"
     await stage.fake.until(lambda fake: fake.aborted == before + 2)
     stage.fake.always(completion())
     assert (await stage.chat(headers=b"X-Headgate-Timeout-S: 20\r\n")).status == 200
+
+
+async def test_the_deadline_covers_connecting_too(stage: Stage) -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        for sock in (first, second):
+            # The queue of connections that wait to be accepted is full now: a further one gets no answer.
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        async with running(document(stage.fake, nowhere=f"http://127.0.0.1:{port}/v1")) as gateway:
+            answer = await ask(
+                gateway.port, request(body=chat("gone"), key=KEY, headers=b"X-Headgate-Timeout-S: 0.3\r\n")
+            )
+        assert (answer.status, answer.error["code"]) == (504, "deadline_exceeded")
 
 
 @pytest.mark.parametrize("value", [b"", b"0", b"-1", b"nan", b"inf", b"soon", b"1e9", b"86401", b"\xff", b"5,5"])

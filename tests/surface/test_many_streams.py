@@ -10,6 +10,7 @@ import resource
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -19,7 +20,7 @@ from headgate.endpoints.reply import AsgiReply
 from headgate.endpoints.server import ClientConnection
 from headgate.types.script import Script, Step
 from tests.fakes.provider import Request
-from tests.surface.gateway import running, snapshot_of
+from tests.surface.gateway import running, snapshot_of, until
 from tests.surface.stage import KEY, Stage, chat, chunk, document, event, stream
 from tests.surface.wire import Wire, request
 
@@ -99,12 +100,9 @@ async def test_half_of_500_clients_leave_midway_and_nothing_of_them_stays(stage:
         stage.fake.requests.clear()
         assert living() == alive
         sizes.append(resident())
-    async with asyncio.timeout(20):
-        # The provider's own tasks and sockets end in turns of the loop of their own.
-        while len(asyncio.all_tasks()) > tasks + pool.open_connections:
-            await asyncio.sleep(0.01)
-        while len(os.listdir("/proc/self/fd")) - 2 * pool.idle_connections > files:
-            await asyncio.sleep(0.01)
+    # The provider's own tasks and sockets end in turns of the loop of their own.
+    await until(lambda: len(asyncio.all_tasks()) <= tasks + pool.open_connections)
+    await until(lambda: len(os.listdir("/proc/self/fd")) - 2 * pool.idle_connections <= files)
     assert sizes[-1] - sizes[0] < 25 * MEGABYTE, f"memory after each round: {[size // MEGABYTE for size in sizes]} MB"
 
 
@@ -138,7 +136,7 @@ async def test_a_stream_keeps_the_snapshot_it_began_with_while_new_requests_get_
     text = document(stage.fake)
     async with running(text) as gateway:
         stage.fake.always(stream("a", "b", "c", delay_s=0.2, tail=[{"choices": [], "usage": {"prompt_tokens": 10**6}}]))
-        asking = {"stream": True, "stream_options": {"include_usage": True}}
+        asking: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
         async with await Wire.open(gateway.port) as old, await Wire.open(gateway.port) as new:
             await old.send(request(body=chat(**asking), key=KEY))
             await old.head()

@@ -27,7 +27,9 @@ STREAMING: dict[str, Any] = {"stream": True}
 
 
 async def test_a_json_answer_is_the_providers_bytes_with_our_headers(stage: Stage) -> None:
-    body = b'{ "choices":[ {"message" : {"content":"h\\u0069"},"x":1e400} ],\n"usage":' + json.dumps(USAGE).encode() + b"}"
+    body = (
+        b'{ "choices":[ {"message" : {"content":"h\\u0069"},"x":1e400} ],\n"usage":' + json.dumps(USAGE).encode() + b"}"
+    )
     stage.fake.always(Script(headers=(("content-type", "application/json"),), steps=(Step(0.0, body),)))
     answer = await stage.chat()
     assert (answer.status, answer.body) == (200, body)
@@ -71,7 +73,9 @@ async def test_the_cost_is_exact_and_an_unknown_one_is_left_out(
 
 async def test_embeddings_cost_their_input_alone(stage: Stage) -> None:
     stage.fake.always(
-        json_reply({"object": "list", "data": [{"embedding": [0.1]}], "usage": {"prompt_tokens": 50, "total_tokens": 50}})
+        json_reply(
+            {"object": "list", "data": [{"embedding": [0.1]}], "usage": {"prompt_tokens": 50, "total_tokens": 50}}
+        )
     )
     body = {"model": "acme/embed", "input": ["a", "b"]}
     answer = await ask(stage.port, request(path="/v1/embeddings", body=body, key=KEY))
@@ -137,7 +141,9 @@ async def test_usage_is_given_once_at_the_end_when_asked_for_wherever_the_provid
     stage: Stage, place: str, asked: bool, model: str
 ) -> None:
     usual: dict[str, Any] = {"usage": USAGE} if place == "every chunk" else {}
-    stage.fake.always(event_reply(chunk("a", **usual), chunk("b", **usual), chunk(None, "stop", **usual), *PLACES[place]))
+    stage.fake.always(
+        event_reply(chunk("a", **usual), chunk("b", **usual), chunk(None, "stop", **usual), *PLACES[place])
+    )
     answer = await stage.chat(model, **(ASKING if asked else STREAMING))
     *chunks, done = events(answer.body)
     assert done == b"[DONE]"

@@ -26,9 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         ("sandbox-hello", "sandbox/hello"),
     ],
 )
-async def test_a_slip_is_404_and_names_what_was_meant_with_who_serves_it(
-    stage: Stage, asked: str, meant: str
-) -> None:
+async def test_a_slip_is_404_and_names_what_was_meant_with_who_serves_it(stage: Stage, asked: str, meant: str) -> None:
     answer = await stage.chat(asked)
     error = answer.error
     assert (answer.status, error["code"], error["param"]) == (404, "model_not_found", "model")
@@ -73,7 +71,8 @@ async def test_a_provider_whose_models_are_known_is_named_with_the_way_to_add_on
 )
 async def test_a_huge_or_odd_name_gets_a_short_404_and_calls_nobody(stage: Stage, name: str) -> None:
     answer = await ask(
-        stage.port, request(body=json.dumps({"model": name, "messages": [{"role": "user", "content": "x"}]}).encode(), key=KEY)
+        stage.port,
+        request(body=json.dumps({"model": name, "messages": [{"role": "user", "content": "x"}]}).encode(), key=KEY),
     )
     assert (answer.status, answer.error["code"]) == (404, "model_not_found")
     assert len(answer.body) < 4096

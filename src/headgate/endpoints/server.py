@@ -181,11 +181,6 @@ class ClientConnection(HttpToolsProtocol):
             self.transport.close()
         cycle.on_response = _nothing
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._in_body and (self.cycle.response_complete or not self._body_came):
-            self._await_client()
-
     def send_400_response(self, msg: str) -> None:
         self._end_with(InvalidRequest(msg, code="bad_http_request"))
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import heapq
 from collections.abc import Iterable
 
 _CUTOFF = 0.6
+_LIKELY = 150
+_PAIRS = 16
 
 
 def star(pattern: str, text: str) -> str | None:
@@ -29,6 +32,14 @@ def nearest(word: str, known: Iterable[str], most: int) -> list[str]:
         # `llama-3.1-8b` should find `meta-llama/Llama-3.1-8B`.
         folded.setdefault(name.lower().rpartition("/")[2], name)
     text = word.lower()
-    found = difflib.get_close_matches(text, folded, n=3 * most, cutoff=_CUTOFF)
-    found += difflib.get_close_matches(text.rpartition("/")[2], folded, n=most, cutoff=_CUTOFF)
+    likely = _likely(text, folded)
+    found = difflib.get_close_matches(text, likely, n=3 * most, cutoff=_CUTOFF)
+    found += difflib.get_close_matches(text.rpartition("/")[2], likely, n=most, cutoff=_CUTOFF)
     return list(dict.fromkeys(folded[name] for name in found))[:most]
+
+
+def _likely(word: str, known: Iterable[str]) -> list[str]:
+    """The names that share most pairs of letters: comparing all of some thousands exactly would hold up every other
+    request for a tenth of a second."""
+    pairs = {word[at : at + 2] for at in range(0, len(word) - 1, max(1, len(word) // _PAIRS))}
+    return heapq.nlargest(_LIKELY, known, key=lambda name: sum([pair in name for pair in pairs]))

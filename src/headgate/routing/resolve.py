@@ -56,9 +56,11 @@ def _is_written(snapshot: Snapshot, name: str, suffix: str) -> bool:
     provider, _, upstream_id = name.partition("/")
     if upstream_id in snapshot.pins.get(provider, {}):
         return True
-    stars = (route.name for route in snapshot.patterns)
-    open_ids = (deployment.offer.upstream_id for one in snapshot.open_pins.values() for deployment in one)
-    return any(pattern.endswith(f":{suffix}") for pattern in (*stars, *open_ids))
+    spelt_out = [(route.name, name) for route in snapshot.patterns]
+    for seller, deployments in snapshot.open_pins.items():
+        text = upstream_id if seller == provider else name
+        spelt_out += [(deployment.offer.upstream_id, text) for deployment in deployments]
+    return any(pattern.endswith(f":{suffix}") and matches(pattern, text) for pattern, text in spelt_out)
 
 
 def _resolve(snapshot: Snapshot, name: str) -> Resolution | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -23,6 +23,7 @@ PATHS = {
     Operation.COMPLETION: "/completions",
     Operation.EMBEDDING: "/embeddings",
 }
+_PATH_SAFE = "/%:@!$&'()*+,;=~"
 _ASK_USAGE = json.raw({"include_usage": True})
 
 
@@ -93,7 +94,7 @@ def _address_of(deployment: Deployment, operation: Operation, stream: bool, env:
         origin = origin_of(upstream.base_url, upstream.proxy.reveal() if upstream.proxy else None, env)
     except ValueError as error:
         raise ExchangeFailed(FaultClass.CONNECT_FAILED, f"{upstream.provider} cannot be called: {error}") from None
-    path = urlsplit(upstream.base_url).path.rstrip("/") + PATHS[operation]
+    path = quote(urlsplit(upstream.base_url).path.rstrip("/"), safe=_PATH_SAFE) + PATHS[operation]
     target = path
     headers = {
         "host": origin.authority,
@@ -111,5 +112,10 @@ def _address_of(deployment: Deployment, operation: Operation, stream: bool, env:
         name, template = upstream.auth_header
         headers[name.lower()] = template.replace("{}", deployment.credential.secret.reveal())
     headers.update((name.lower(), value.reveal()) for name, value in upstream.headers)
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            # Its name alone: the value is most likely a credential, pasted with a line break or an ellipsis in it.
+            message = f"{upstream.provider} cannot be called: its header {name} holds what no header can"
+            raise ExchangeFailed(FaultClass.BAD_CREDENTIAL, message)
     lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "content-length: "]
-    return _Address(origin, "\r\n".join(lines).encode("latin-1"))
+    return _Address(origin, "\r\n".join(lines).encode("ascii"))

@@ -19,15 +19,20 @@ from headgate.upstream.retry_after import retry_after_s
 from headgate.wire import json
 
 MAX_MESSAGE = 2000
+MIN_SECRET = 8
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """What an error body says, whatever its shape. `words` is every machine code in it, lower case."""
+    """What an error body says, whatever its shape.
+
+    `words` is every machine code in it, lower case; `wait` a duration the provider asks to be left alone for.
+    """
 
     message: str = ""
     words: frozenset[str] = frozenset()
     param: str | None = None
     code: str | None = None
+    wait: str = ""
 
 
 QUOTA_WORDS = frozenset(
@@ -43,6 +48,10 @@ QUOTA_WORDS = frozenset(
         "billing_error",
     }
 )
+# z.ai's numbers for spent plans and balances; a bare number means this only beside status 429.
+QUOTA_NUMBERS = frozenset({"1113", *map(str, range(1308, 1312)), *map(str, range(1313, 1322))})
+# Some say it with another status: 413 for a request over the tokens a minute, 500 from a gateway in between.
+RATE_WORDS = frozenset({"429", "rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "ratelimitreached"})
 CONTEXT_WORDS = frozenset({"context_length_exceeded", "exceed_context_size_error", "3051", "tokens_limit_reached"})
 MODEL_WORDS = frozenset({"model_not_found", "deploymentnotfound", "invalid_model"})
 FILTER_WORDS = frozenset({"content_filter", "content_policy_violation", "invalid_prompt", "cyber_policy"})
@@ -53,21 +62,32 @@ UNSUPPORTED_WORDS = frozenset({"unsupported_parameter", "unsupported_value"})
 _CONTEXT_TEXT = re.compile(
     r"maximum context length|reduce the length of|prompt is too long|input is too long|too many (input )?tokens"
     r"|exceeds the maximum number of tokens|current length is \d+ while limit is|available context size"
-    r"|maximum prompt length",
+    r"|maximum prompt length|exceeds? [^.]{0,60}context (length|window)",
     re.IGNORECASE,
 )
-_QUOTA_TEXT = re.compile(r"credit balance is too low|insufficient balance|exceeded your current quota", re.IGNORECASE)
-_OVERLOAD_TEXT = re.compile(r"overloaded|over capacity", re.IGNORECASE)
+_QUOTA_TEXT = re.compile(
+    r"credit balance is too low|insufficient balance|exceeded your current quota|enable billing|billing account",
+    re.IGNORECASE,
+)
+_OVERLOAD_TEXT = re.compile(r"overloaded|over capacity|\bmodel (is )?busy\b", re.IGNORECASE)
+_MODEL_TEXT = re.compile(r"model not exist|model identifier is invalid", re.IGNORECASE)
 # Anything that looks like a credential: providers like to quote the key they refuse.
-_SECRET_TEXT = re.compile(r"\b(sk|gsk|xai|hf|nvapi|pplx|csk|fw|key|r8|AIza)[-_][A-Za-z0-9*_\-]{6,}|Bearer\s+\S+")
+_SECRET_TEXT = re.compile(
+    r"\b(sk|gsk|xai|hf|nvapi|pplx|csk|fw|key|r8)[-_][A-Za-z0-9*_\-]{6,}|\bAIza[A-Za-z0-9*_\-]{6,}|Bearer\s+\S+"
+)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes, provider: str, secret: Secret | None) -> Fault:
     """The fault a reply is. `provider` is named in the message; nothing of `secret` survives in it."""
     error = parse_error(body)
     kind = _by_body(error, status) or _by_status(status)
+    if kind is FaultClass.RATE_LIMITED and headers.get("x-ratelimit-limit-req-minute") == "0":
+        # Mistral's way to say that the credential has no share of this model at all.
+        kind = FaultClass.QUOTA_EXHAUSTED
     # A 200 may carry Retry-After and mean nothing by it.
     wait = None if status == 200 else retry_after_s(headers)
+    if wait is None and error.wait:
+        wait = retry_after_s({"retry-after": error.wait})
     message = redact(error.message, secret)[:MAX_MESSAGE] or f"status {status} without an explanation"
     if kind is FaultClass.BAD_CREDENTIAL:
         message = f"{provider} refused the gateway's credential; its operator has to look at it ({message})"
@@ -81,14 +101,17 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, provider: str
         message,
         status=status,
         retry_after_s=wait,
-        param=error.param if client_fault else None,
-        code=error.code if client_fault else None,
+        param=redact(error.param, secret) if client_fault and error.param else None,
+        code=redact(error.code, secret) if client_fault and error.code else None,
     )
 
 
 def redact(text: str, secret: Secret | None) -> str:
-    """The text without the credential and without anything that looks like one."""
-    if secret:
+    """The text without the credential and without anything that looks like one.
+
+    A shorter one than `MIN_SECRET` characters stands for none (`x`, `none`): taking it out would only garble the text.
+    """
+    if secret and len(secret.reveal()) >= MIN_SECRET:
         text = text.replace(secret.reveal(), "[redacted]")
     return _SECRET_TEXT.sub("[redacted]", text)
 
@@ -120,6 +143,7 @@ def parse_error(body: bytes) -> ErrorBody:
         words=_words(inner),
         param=param if isinstance(param, str) else None,
         code=code if isinstance(code, str) else None,
+        wait=_wait(inner),
     )
 
 
@@ -128,7 +152,7 @@ def _from_detail(detail: list[Any]) -> ErrorBody:
     said, param = [], None
     for item in detail:
         if isinstance(item, dict):
-            loc = ".".join(str(part) for part in item.get("loc") or () if part != "body")
+            loc = ".".join(str(part) for part in _list(item.get("loc")) if part != "body")
             param = param or loc or None
             said.append(f"{loc}: {item.get('msg', '')}" if loc else str(item.get("msg", "")))
     return ErrorBody(message="; ".join(said), param=param)
@@ -138,6 +162,16 @@ def _first(errors: object) -> object:
     return errors[0] if isinstance(errors, list) and errors else None
 
 
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _wait(error: dict[str, Any]) -> str:
+    """Google's `RetryInfo`: a duration such as 14s among the details."""
+    waits = [detail.get("retryDelay") for detail in _list(error.get("details")) if isinstance(detail, dict)]
+    return next((wait for wait in waits if isinstance(wait, str)), "")
+
+
 def _words(error: dict[str, Any]) -> frozenset[str]:
     """Every machine-readable word of an error object, one level of nesting included."""
     found: set[str] = set()
@@ -145,10 +179,10 @@ def _words(error: dict[str, Any]) -> frozenset[str]:
         value = error.get(name)
         if isinstance(value, str | int):
             found.add(str(value).lower())
-    for nested in [error.get("innererror"), *(error.get("details") or ())]:
+    for nested in [error.get("innererror"), *_list(error.get("details"))]:
         if isinstance(nested, dict):
             found |= {str(nested[key]).lower() for key in ("code", "reason") if isinstance(nested.get(key), str)}
-            for violation in nested.get("violations") or ():
+            for violation in _list(nested.get("violations")):
                 if isinstance(violation, dict) and "perday" in str(violation.get("quotaId", "")).lower():
                     found.add("insufficient_quota")
     if isinstance(error.get("metadata"), dict) and error["metadata"].get("reasons"):
@@ -166,16 +200,22 @@ def _by_body(error: ErrorBody, status: int) -> FaultClass | None:
         (MODEL_WORDS, FaultClass.MODEL_NOT_FOUND),
         (OVERLOAD_WORDS, FaultClass.OVERLOADED),
         (UNSUPPORTED_WORDS, FaultClass.UNSUPPORTED),
+        (QUOTA_NUMBERS if status == 429 else frozenset(), FaultClass.QUOTA_EXHAUSTED),
     )
     for known, kind in by_words:
         if words & known:
             return kind
-    if _QUOTA_TEXT.search(text):
+    # Google speaks of the quota and of billing when a minute's share is spent, too.
+    if _QUOTA_TEXT.search(text) and "resource_exhausted" not in words:
         return FaultClass.QUOTA_EXHAUSTED
-    if status < 500 and _CONTEXT_TEXT.search(text):
+    if status < 500 and status != 429 and _CONTEXT_TEXT.search(text):
         return FaultClass.CONTEXT_TOO_LONG
+    if status == 400 and _MODEL_TEXT.search(text):
+        return FaultClass.MODEL_NOT_FOUND
     if status in (429, 500, 502, 503) and _OVERLOAD_TEXT.search(text):
         return FaultClass.OVERLOADED
+    if RATE_WORDS & words:
+        return FaultClass.RATE_LIMITED
     if status == 200:
         return _by_code(words)
     return None
@@ -184,7 +224,7 @@ def _by_body(error: ErrorBody, status: int) -> FaultClass | None:
 def _by_code(words: frozenset[str]) -> FaultClass:
     """An error inside a 200 often carries the status it should have had."""
     for word in words:
-        if word.isdecimal() and 400 <= int(word) < 600:
+        if len(word) == 3 and word.isdecimal() and 400 <= int(word) < 600:
             return _by_status(int(word))
     return FaultClass.SOFT_ERROR
 

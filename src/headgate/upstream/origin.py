@@ -11,6 +11,7 @@ import msgspec
 
 from headgate.types.secret import Secret
 
+_IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -44,6 +45,8 @@ def parse_proxy(url: str) -> Proxy:
         raise ValueError(f"a proxy of scheme {parts.scheme!r} is not supported; use http://host:port")
     if not parts.hostname:
         raise ValueError("a proxy needs a host: http://host:port")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("a proxy's URL must end after its port; a '/' in its password is written %2F")
     authorization = None
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -51,8 +54,8 @@ def parse_proxy(url: str) -> Proxy:
     try:
         port = parts.port or 80
     except ValueError:
-        # Python's message quotes what stands there, which is a password when a character of it was not escaped.
-        raise ValueError("a proxy's port must be a number up to 65535; escape a '/' in its password as %2F") from None
+        # Python's message quotes what stands there, which may be a password that was not escaped.
+        raise ValueError("a proxy's port must be a number up to 65535") from None
     return Proxy(parts.hostname, port, authorization)
 
 
@@ -83,14 +86,17 @@ def _proxy_from(env: Mapping[str, str], scheme: str, host: str, port: int) -> st
 def is_exempt(host: str, port: int, no_proxy: str) -> bool:
     """Whether NO_PROXY lists the host: `*`, a name (which covers its subdomains), an address or network, with port."""
     host = host.lower().rstrip(".")
+    address = _address(host)
     for entry in no_proxy.lower().replace(",", " ").split():
         if entry == "*":
             return True
         name, entry_port = _split_port(entry)
         if entry_port is not None and entry_port != port:
             continue
-        if _in_network(host, name):
-            return True
+        if address is not None:
+            if _in_network(address, name):
+                return True
+            continue
         name = name.lstrip("*").lstrip(".").rstrip(".")
         if name and (host == name or host.endswith("." + name)):
             return True
@@ -107,8 +113,15 @@ def _split_port(entry: str) -> tuple[str, int | None]:
     return entry, None
 
 
-def _in_network(host: str, entry: str) -> bool:
+def _address(host: str) -> _IPAddress | None:
     try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _in_network(address: _IPAddress, entry: str) -> bool:
+    try:
+        return address in ipaddress.ip_network(entry, strict=False)
     except ValueError:
         return False

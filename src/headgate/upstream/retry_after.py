@@ -15,9 +15,10 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds from `retry-after-ms` or `retry-after` (seconds, a duration such as 2m59.5s, or an HTTP date).
+    """Seconds from `retry-after-ms` or `retry-after`: a number, a duration such as 2m59.5s, an HTTP or RFC 3339 date.
 
-    None when neither says anything readable. `now` is the time a date counts from.
+    Of a header that was sent more than once the first counts. None when neither says anything readable. `now` is the
+    time a date counts from.
     """
     milliseconds = headers.get("retry-after-ms", "").strip()
     if _NUMBER.fullmatch(milliseconds):
@@ -25,7 +26,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
-    seconds = _seconds(value)
+    seconds = _seconds(value.partition(",")[0].rstrip())
     if seconds is None:
         seconds = _until(value, now or datetime.now(UTC))
     return None if seconds is None else min(max(seconds, 0.0), MAX_WAIT_S)
@@ -45,7 +46,10 @@ def _until(value: str, now: datetime) -> float | None:
     try:
         when = parsedate_to_datetime(value)
     except ValueError:
-        return None
+        try:
+            when = datetime.fromisoformat(value)
+        except ValueError:
+            return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return (when - now).total_seconds()

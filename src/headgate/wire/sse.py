@@ -95,7 +95,7 @@ def data_of(event: bytes) -> bytes:
         return event[6:-2]
     lines: list[bytes] = []
     for line in _LINE_END.split(event):
-        if line.startswith(b"data:"):
+        if line.startswith(b"data:") or line == b"data":
             value = line[5:]
             lines.append(value[1:] if value.startswith(b" ") else value)
     return b"\n".join(lines)

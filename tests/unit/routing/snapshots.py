@@ -38,7 +38,9 @@ def candidate(
     upstream = Upstream(
         provider=name, dialect="openai", base_url="http://h/v1", auth_header=None, operations=operations
     )
-    return Candidate(Deployment(offer=offer, credential=Credential(name="default", secret=None), upstream=upstream), "m")
+    return Candidate(
+        Deployment(offer=offer, credential=Credential(name="default", secret=None), upstream=upstream), "m"
+    )
 
 
 CANDIDATE = st.builds(

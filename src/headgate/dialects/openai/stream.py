@@ -19,6 +19,7 @@ from headgate.types.usage import Usage
 from headgate.wire import json, sse
 
 _ABSENT = msgspec.Raw()
+_USAGE = b'"usage"'
 _NULL_USAGE = b',"usage":null'
 
 
@@ -33,6 +34,7 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class _Choice(msgspec.Struct, gc=False):
+    index: msgspec.Raw = _ABSENT
     finish_reason: str | None = None
     delta: msgspec.Raw = _ABSENT
     text: str | None = None
@@ -53,7 +55,7 @@ class StreamReader:
     """Reads one stream: `feed` the provider's bytes, forward what it returns, `close` at the end of the body.
 
     `has_content`  something of the answer itself has come: before that a failure is invisible to the client
-    `finished`     every sign of a whole answer is there: a finish reason or `[DONE]`
+    `finished`     every sign of a whole answer is there: as many finish reasons as answers were asked for, or `[DONE]`
     `ended`        `[DONE]` has come: nothing more is to be expected
     `failure`      an error event, an event that cannot be read, or an unfinished end; what `feed` and `close`
                    return beside it is good and goes to the client first
@@ -69,6 +71,8 @@ class StreamReader:
         self._last = b""
         self._usage_event = b""
         self._pieces = 0
+        self._answers = _answers_asked_for(envelope)
+        self._answered: set[bytes] = set()
         self.usage: Usage | None = None
         self._usage_raw: bytes | None = None
         self.has_content = False
@@ -93,10 +97,13 @@ class StreamReader:
     def close(self) -> bytes:
         """The body has ended. Returns what still goes to the client; an unfinished answer is a `failure`."""
         out = b""
-        pending = self._splitter.pending
-        if pending.strip():
+        pending = self._splitter.pending.rstrip(b"\r\n") + b"\n\n"
+        if sse.data_of(pending):
             # A last event without its blank line: whole if it can be read, lost otherwise.
-            out = self._run(pending.rstrip(b"\r\n") + b"\n\n")
+            was_finished = self.finished
+            out = self._run(pending)
+            if was_finished and isinstance(self.failure, Fault):
+                self.failure = None
         if not self.finished and self.failure is None:
             self.failure = Fault(FaultClass.BROKEN_STREAM, "the provider's stream ended before the answer did")
         return out
@@ -128,6 +135,10 @@ class StreamReader:
                 # What came whole before the bad event is the client's.
                 self.failure = failure
                 break
+            except json.DecodeError:
+                # What is only skipped over in the first reading has turned out to be unreadable.
+                self.failure = _unreadable()
+                break
         return out[0] if len(out) == 1 else b"".join(out)
 
     def _event(self, event: bytes) -> bytes:
@@ -140,7 +151,9 @@ class StreamReader:
         try:
             chunk = _chunk.decode(data)
         except json.DecodeError:
-            raise Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read") from None
+            if data.strip() == b"[DONE]":
+                return self._event(sse.DONE)
+            raise _unreadable() from None
         if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or _named_error(event):
             raise ErrorInBody(data)
         choices = chunk.choices
@@ -150,7 +163,8 @@ class StreamReader:
             for choice in choices:
                 # Some servers send "" instead of null, or instead of a reason; only a word is a reason.
                 if choice.finish_reason:
-                    self.finished = True
+                    self._answered.add(bytes(choice.index))
+                    self.finished = len(self._answered) >= self._answers
             if not self.has_content:
                 self.has_content = self.finished or any(map(_says_something, choices))
         if chunk.usage:
@@ -190,12 +204,24 @@ class StreamReader:
 
     def _final_usage(self, headgate: dict[str, object]) -> bytes:
         """The last chunk with `choices: []`: the provider's own where it sent one, else made from its last chunk."""
-        fields = json.parse_body(self._usage_event or self._last or b"{}")
+        try:
+            fields = json.parse_body(self._usage_event or self._last or b"{}")
+        except json.DecodeError:
+            fields = {}
         fields["choices"] = json.raw([])
         usage = self._usage_raw
         fields["usage"] = msgspec.Raw(usage) if usage else json.raw(render_usage(self.settled_usage()))
         fields["headgate"] = json.raw(headgate)
         return json.encode(fields)
+
+
+def _answers_asked_for(envelope: Envelope) -> int:
+    asked = envelope.fields.get("n")
+    return (json.parse(asked) if asked is not None else None) or 1
+
+
+def _unreadable() -> Fault:
+    return Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read")
 
 
 def _says_something(choice: _Choice) -> bool:
@@ -222,14 +248,16 @@ def _says_something(choice: _Choice) -> bool:
 
 
 def _named_error(event: bytes) -> bool:
-    return not event.startswith(b"data:") and sse.name_of(event) == b"error"
+    return (not event.startswith(b"data:") or b"\nevent:" in event) and sse.name_of(event) == b"error"
 
 
 def _without_usage(event: bytes, data: bytes) -> bytes:
     """The event without its top-level `usage`, other bytes alone where that is possible."""
-    if event.count(_NULL_USAGE) == 1:
-        # Inside a string the quotes would be escaped, so these bytes are the field itself.
-        return event.replace(_NULL_USAGE, b"")
+    if event.count(_USAGE) == 1:
+        # Inside a string the quotes would be escaped, so this is the field itself, and none of an inner object.
+        shorter = event.replace(_NULL_USAGE, b"")
+        if len(shorter) < len(event):
+            return shorter
     fields = json.parse_body(data)
     fields.pop("usage", None)
     return sse.render(json.encode(fields))

@@ -1,0 +1,195 @@
+"""Error replies in every provider's shape, and the class each of them is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.providers.sandbox.refusals import REFUSALS
+from headgate.types.fault import CLIENT_FACE, FaultClass
+from headgate.types.secret import Secret
+from headgate.upstream.faults import MAX_MESSAGE, classify, parse_error
+from tests.unit.upstream.error_bodies import BODIES, RETRY, google, openai
+
+F = FaultClass
+SECRET = Secret("sk-proj-4f9Kx2LqPz81mNvB")
+
+
+def encoded(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_an_error_is_of_the_class_its_body_and_status_mean(name: str) -> None:
+    status, body, kind = BODIES[name]
+    fault = classify(status, {}, encoded(body), "acme", SECRET)
+    assert (fault.kind, fault.status) == (kind, status)
+    assert "acme" in fault.message
+    assert fault.message.strip() != "acme:"
+
+
+EXPECTED = {
+    "429": F.RATE_LIMITED,
+    "quota": F.QUOTA_EXHAUSTED,
+    "400": F.BAD_REQUEST,
+    "401": F.BAD_CREDENTIAL,
+    "402": F.QUOTA_EXHAUSTED,
+    "403": F.BAD_CREDENTIAL,
+    "404": F.MODEL_NOT_FOUND,
+    "413": F.BAD_REQUEST,
+    "500": F.SERVER_ERROR,
+    "502": F.SERVER_ERROR,
+    "503": F.OVERLOADED,
+    "overloaded": F.OVERLOADED,
+    "context": F.CONTEXT_TOO_LONG,
+    "html": F.SERVER_ERROR,
+    "redirect": F.SERVER_ERROR,
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_the_sandbox_rehearses_is_classified_as_what_it_stands_for(name: str) -> None:
+    script = REFUSALS[name].script
+    body = b"".join(step.data for step in script.steps)
+    assert classify(script.status, dict(script.headers), body, "sandbox", None).kind is EXPECTED[name]
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "param", "code"),
+    [
+        (openai("m", "t", "c", "p"), "m", "p", "c"),
+        (openai("m", "t", 5, ["p"]), "m", None, None),
+        ({"error": "m"}, "m", None, None),
+        ({"error": "Bad Request", "message": "m"}, "m", None, None),
+        ({"code": "prose", "error": "m"}, "m", None, None),
+        ({"object": "error", "message": "m", "type": "t", "param": "p", "code": "c"}, "m", "p", "c"),
+        ({"detail": "m"}, "m", None, None),
+        ({"detail": {"error": "m"}}, "m", None, None),
+        ({"detail": {"error": {"message": "m", "code": "c"}}}, "m", None, "c"),
+        ({"detail": {"message": "m"}}, "m", None, None),
+        ({"detail": [{"loc": ["body", "a", 0], "msg": "m"}, {"loc": 5, "msg": "n"}, 7]}, "a.0: m; n", "a.0", None),
+        ({"errors": [{"code": 1, "message": "m"}], "success": False}, "m", None, None),
+        ([{"error": {"message": "m"}}], "m", None, None),
+        ({"message": "m"}, "m", None, None),
+        ("m", "m", None, None),
+        ({"error": {"message": ["m"]}}, "", None, None),
+        ({}, "", None, None),
+        ([], "", None, None),
+        (7, "", None, None),
+        (None, "", None, None),
+    ],
+)
+def test_a_body_of_any_shape_is_brought_to_one(body: Any, message: str, param: str | None, code: str | None) -> None:
+    error = parse_error(json.dumps(body).encode())
+    assert (error.message, error.param, error.code) == (message, param, code)
+
+
+def test_parameter_and_code_are_the_clients_business_only_when_the_request_was_wrong() -> None:
+    body = encoded(openai("Bad.", "invalid_request_error", "odd_value", "messages"))
+    wrong, failed = classify(400, {}, body, "acme", None), classify(500, {}, body, "acme", None)
+    assert (wrong.param, wrong.code) == ("messages", "odd_value")
+    assert (failed.param, failed.code) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "details", "seconds"),
+    [
+        (429, {"retry-after": "7"}, [], 7.0),
+        (503, {"retry-after": "7"}, [], 7.0),
+        (429, {"retry-after-ms": "500"}, [RETRY], 0.5),
+        (429, {}, [RETRY], 14.0),
+        (429, {}, [{"retryDelay": 14}, "x", None], None),
+        (429, {}, [], None),
+        (200, {"retry-after": "30"}, [], None),
+    ],
+)
+def test_how_long_a_provider_asks_to_be_left_alone(
+    status: int, headers: dict[str, str], details: list[Any], seconds: float | None
+) -> None:
+    body = encoded(google(429, "RESOURCE_EXHAUSTED", "Slow.", *details))
+    assert classify(status, headers, body, "acme", None).retry_after_s == seconds
+
+
+def test_a_limit_of_no_requests_at_all_is_no_rate_limit() -> None:
+    body = encoded({"object": "error", "message": "Rate limit exceeded"})
+    assert classify(429, {"x-ratelimit-limit-req-minute": "0"}, body, "acme", None).kind is F.QUOTA_EXHAUSTED
+    assert classify(429, {"x-ratelimit-limit-req-minute": "60"}, body, "acme", None).kind is F.RATE_LIMITED
+
+
+def test_a_redirect_is_named_and_a_refused_credential_is_the_operators_business() -> None:
+    assert "redirect (307)" in classify(307, {"location": "http://x.test"}, b"", "acme", None).message
+    assert "its operator" in classify(401, {}, b"", "acme", None).message
+
+
+def test_a_long_explanation_is_cut() -> None:
+    assert len(classify(400, {}, encoded(openai("x" * 100_000)), "acme", None).message) < MAX_MESSAGE + 100
+
+
+@pytest.mark.parametrize("placeholder", ["x", "none", "EMPTY", "ollama"])
+def test_a_placeholder_for_a_credential_does_not_garble_the_explanation(placeholder: str) -> None:
+    text = f"the maximum for {placeholder} is exceeded, none of it"
+    assert text in classify(400, {}, encoded(openai(text)), "acme", Secret(placeholder)).message
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-proj-abcdefghijklmnop",
+        "sk-ant-api03-abcdefghijkl",
+        "gsk_abcdefghijklmnop",
+        "xai-abcdefghijklmnop",
+        "hf_abcdefghijklmnop",
+        "nvapi-abcdefghijklmnop",
+        "AIza-abcdefghijklmnop",
+        "AIzaSyA1234567890abcdefghijklmnopqrstuvw",
+        "sk-or-v1-0123456789abcdef",
+        "sk-proj-****mnop",
+        "Bearer eyJhbGciOi.x.y",
+    ],
+)
+def test_what_looks_like_a_credential_is_never_passed_on(key: str) -> None:
+    """Providers quote the key they refuse; it need not be one we know."""
+    message = classify(401, {}, encoded(openai(f"Incorrect API key provided: {key}. See x.")), "acme", None).message
+    assert key not in message
+    assert key.split(" ")[-1] not in message
+
+
+FIELDS = """
+    error errors detail details message msg loc type code param status reason innererror metadata reasons violations
+    quotaId retryDelay
+"""
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.text(max_size=8) | st.just(SECRET.reveal()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS.split()), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(VALUES, st.sampled_from([200, 204, 302, 400, 401, 403, 404, 413, 422, 429, 498, 500, 503, 529, 999]))
+def test_any_json_is_classified_and_the_credential_never_survives(value: Any, status: int) -> None:
+    fault = classify(status, {}, encoded(value), "acme", SECRET)
+    assert fault.kind in CLIENT_FACE
+    for said in (fault.message, fault.param or "", fault.code or "", str(fault)):
+        assert SECRET.reveal() not in said
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.sampled_from(list(BODIES)), st.integers(0, 400), st.booleans())
+def test_a_credential_put_anywhere_into_a_real_body_never_survives(name: str, at: int, escaped: bool) -> None:
+    status, body, _ = BODIES[name]
+    wire, secret = encoded(body), SECRET.reveal()
+    text = "".join(f"\\u{ord(char):04x}" for char in secret) if escaped else secret
+    fault = classify(status, {}, wire[:at] + text.encode() + wire[at:], "acme", SECRET)
+    for said in (fault.message, fault.param or "", fault.code or "", repr(fault)):
+        assert secret not in said
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary(max_size=60), st.integers(100, 999))
+def test_any_bytes_are_classified(body: bytes, status: int) -> None:
+    assert classify(status, {}, body, "acme", SECRET).kind in CLIENT_FACE
