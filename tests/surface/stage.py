@@ -15,6 +15,7 @@ from tests.surface.wire import Answer, Wire, ask, request
 
 KEY = "hg-surface-tests-key-of-everything"
 NARROW = "hg-surface-tests-key-of-few-models"
+PINNED = "hg-surface-tests-key-of-one-pinned-id"
 CREDENTIAL = "canary-credential-7f3a9c51"
 LLAMA = "acme/Llama-3.1-8B-Instruct"
 
@@ -30,6 +31,7 @@ server: {{max_body_mb: 1, body_timeout_s: 1}}
 keys:
   - {{name: everything, secret: {KEY}}}
   - {{name: few, secret: {NARROW}, models: ["fast-*", "acme/only:this"]}}
+  - {{name: pinned, secret: {PINNED}, models: ["dear/*"]}}
 providers:
   fake:
     {server.replace(", ", chr(10) + "    ")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.surface.stage import KEY, LLAMA, NARROW, Stage, chat, completion
+from tests.surface.stage import KEY, LLAMA, NARROW, PINNED, Stage, chat, completion
 from tests.surface.wire import ask, chunked, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -195,3 +195,25 @@ async def test_the_cheapest_target_is_called_and_a_star_stands_for_what_was_writ
     for name, sent in (("ft-mine", "tuned-mine"), ("fine-grained", "fine-grained"), ("open/a/b", "a/b")):
         await stage.chat(name)
         assert stage.fake.requests[-1].json()["model"] == sent
+
+
+async def test_a_limited_key_cannot_name_further_models_beside_the_one_it_may_use(stage: Stage) -> None:
+    stage.fake.always(completion())
+    refused = await stage.chat("fast-llama", key=NARROW, models=["fast-llama", "open/other"])
+    assert (refused.status, refused.error["param"]) == (403, "models")
+    odd = await stage.chat("fast-llama", key=NARROW, models="open/other")
+    assert (odd.status, odd.error["param"]) == (400, "models")
+    assert stage.fake.requests == []
+    assert (await stage.chat("fast-llama", key=NARROW, models=["fast-llama"])).status == 200
+    assert (await stage.chat("fast-llama", models=["fast-llama", "open/other"])).status == 200
+
+
+async def test_a_key_limited_to_a_pin_is_shown_it(stage: Stage) -> None:
+    listed = [model["id"] for model in (await stage.get("/v1/models", PINNED)).json()["data"]]
+    assert listed == ["dear/acme/Llama-3.1-8B-Instruct"]
+
+
+async def test_a_very_long_model_name_does_not_swell_the_reply_headers(stage: Stage) -> None:
+    answer = await stage.chat("sandbox/" + "x" * 50_000)
+    assert answer.status == 200
+    assert len(answer.headers["x-headgate-model"]) == 200

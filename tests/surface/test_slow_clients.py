@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -143,6 +144,15 @@ async def test_a_client_that_does_not_read_its_answer_is_dropped_and_so_is_the_u
         await wire.send(request(body=chat(stream=True), key=KEY))
         await hasty.fake.until(lambda fake: fake.aborted > before, timeout=20)
         await hasty.gateway.until_idle()
+
+
+async def test_a_client_that_reads_slowly_but_steadily_gets_its_whole_answer(hasty: Stage) -> None:
+    words = ["x" * 100_000] * 60
+    hasty.fake.always(completion("".join(words)))
+    async with await Wire.open(hasty.port, receive_buffer=4096) as wire:
+        await wire.send(request(body=chat(), key=KEY))
+        body = await wire.slowly(pause_s=0.02)
+    assert json.loads(body)["choices"][0]["message"]["content"] == "".join(words)
 
 
 async def test_a_request_behind_one_that_takes_long_is_not_taken_for_a_slow_one(hasty: Stage) -> None:

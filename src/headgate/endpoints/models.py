@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from headgate.routing.resolve import not_found, resolve, served_by
+from collections.abc import Iterable
+
+from headgate.routing.resolve import names, not_found, resolve, served_by
 from headgate.types.principal import Principal
 from headgate.types.snapshot import Snapshot
 from headgate.wire import json
@@ -10,8 +12,15 @@ from headgate.wire import json
 
 def render_models(snapshot: Snapshot, principal: Principal) -> bytes:
     """The names this key may use, in OpenAI's list shape."""
-    data = [_model(snapshot, name) for name in snapshot.listed if principal.may_use(name)]
+    data = [_model(snapshot, name) for name in _usable(snapshot, principal)]
     return json.encode({"object": "list", "data": data})
+
+
+def _usable(snapshot: Snapshot, principal: Principal) -> Iterable[str]:
+    """What is listed, as far as the key goes; a key that is limited to pins is shown the pins."""
+    if principal.models == ("*",):
+        return snapshot.listed
+    return [name for name in dict.fromkeys(names(snapshot)) if principal.may_use(name)]
 
 
 def render_model(snapshot: Snapshot, principal: Principal, name: str) -> bytes:

@@ -16,6 +16,8 @@ _STREAM: Headers = [
     (b"x-accel-buffering", b"no"),
 ]
 _CLOSE = (b"connection", b"close")
+MAX_SHOWN = 200
+"""Characters of a model's name in a header; clients give up on heads of some kilobytes."""
 
 
 class AsgiReply:
@@ -89,7 +91,7 @@ def _account_headers(account: Account) -> Headers:
     headers = [
         (b"x-request-id", account.request_id.encode()),
         (b"x-headgate-provider", account.provider.encode()),
-        (b"x-headgate-model", account.model.encode("ascii", "backslashreplace")),
+        (b"x-headgate-model", account.model[:MAX_SHOWN].encode("ascii", "backslashreplace")),
         (b"x-headgate-attempts", b"%d" % account.attempts),
     ]
     if account.dropped:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Of a request that asks for another protocol, and is answered in this one.
 UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
-UPGRADE_OPTIONS = frozenset({b"upgrade", b"http2-settings"})
+
 REASONS = {400: b"Bad Request", 408: b"Request Timeout"}
 
 
@@ -39,7 +39,7 @@ class ClientConnection(HttpToolsProtocol):
     """One connection of a client.
 
     `head_timeout_s`  for a head and the first byte of its body; also for what is left of a body once it is answered
-    `write_stall_s`   how long a client may leave its answer unread before the connection is dropped
+    `write_stall_s`   in which a client that is behind must read `least_read_bytes`, or the connection is dropped
     `linger_s`        how long a refused client may go on sending, so that it gets to read the refusal
     """
 
@@ -48,6 +48,7 @@ class ClientConnection(HttpToolsProtocol):
     max_pipelined = 64
     head_timeout_s = 20.0
     write_stall_s = 60.0
+    least_read_bytes = 64 * 1024
     linger_s = 2.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,7 +108,19 @@ class ClientConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._stall_timer is None:
-            self._stall_timer = self.loop.call_later(self.write_stall_s, self.transport.abort)
+            self._await_reader(self.transport.get_write_buffer_size())
+
+    def _await_reader(self, unread: int) -> None:
+        """Look again later: a client that has read next to nothing meanwhile is gone, or means harm."""
+
+        def look() -> None:
+            still_unread = self.transport.get_write_buffer_size()
+            if still_unread <= unread - self.least_read_bytes:
+                self._await_reader(still_unread)
+            else:
+                self.transport.abort()
+
+        self._stall_timer = self.loop.call_later(self.write_stall_s, look)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -210,7 +223,7 @@ class ClientConnection(HttpToolsProtocol):
         for name, value in self.headers:
             if name == b"connection":
                 options = [option.strip() for option in value.split(b",")]
-                value = b", ".join(option for option in options if option.lower() not in UPGRADE_OPTIONS)
+                value = b", ".join(option for option in options if option.lower() not in UPGRADE_HEADERS)
             if name not in UPGRADE_HEADERS:
                 lines.append(name + b": " + value)
         return b"\r\n".join([*lines, b"", b""])

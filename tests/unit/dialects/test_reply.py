@@ -121,3 +121,10 @@ def test_token_classes_never_overlap(raw: Any, usage: Usage | None) -> None:
 def test_usage_is_rendered_as_the_sums_every_client_knows() -> None:
     usage = Usage(input=1, cached_input=2, cache_write=4, output=3, reasoning=5)
     assert render_usage(usage) == {"prompt_tokens": 7, "completion_tokens": 8, "total_tokens": 15}
+
+
+@pytest.mark.parametrize("reason", ["error"])
+def test_an_answer_that_the_provider_broke_off_is_a_soft_error(reason: str) -> None:
+    choices = [{"index": 0, "message": {"content": "half of"}, "finish_reason": reason}]
+    with pytest.raises(Fault, match="broke off"):
+        parse_reply(Operation.CHAT, json.dumps({"choices": choices}).encode())

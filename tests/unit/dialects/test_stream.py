@@ -223,3 +223,41 @@ def test_any_bytes_cut_anywhere_end_in_one_way_and_never_in_an_exception(
             data = sse.data_of(event)
             value = json.loads(data) if data.startswith(b"{") and b"\xff" not in data else {}
             assert "usage" not in value
+
+
+def test_an_answer_that_the_provider_broke_off_is_no_success_although_it_is_done() -> None:
+    events = [
+        {"choices": [{"index": 0, "delta": {"content": "half of"}, "finish_reason": None}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]},
+    ]
+    stream = b"".join(sse.render(json.dumps(event).encode()) for event in events) + sse.DONE
+    outcome = read([stream], envelope())
+    assert outcome.ended == "broken_stream"
+    assert outcome.text == "half of"
+    assert b"[DONE]" not in outcome.sent
+
+
+def test_the_providers_own_object_is_not_repeated_beside_the_usage_that_was_in_it() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "x_own": {"id": "r", "usage": usage}}
+    first = {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": None}]}
+    stream = b"".join(sse.render(json.dumps(event).encode()) for event in (first, last)) + sse.DONE
+    outcome = read([stream], envelope(usage=True), aside="x_own")
+    *_, final, done = outcome.events
+    assert done == "[DONE]"
+    assert final["usage"] == usage
+    assert "x_own" not in final
+
+
+def test_a_chunk_of_zeros_behind_the_usage_does_not_undo_it() -> None:
+    told = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    zeros = dict.fromkeys(told, 0)
+    events = [
+        {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": told},
+        {"choices": [], "usage": zeros},
+    ]
+    stream = b"".join(sse.render(json.dumps(event).encode()) for event in events) + sse.DONE
+    outcome = read([stream], envelope(usage=True))
+    assert outcome.usage == Usage(input=3, output=2)
+    assert outcome.events[-2]["usage"] == told

@@ -11,11 +11,18 @@ from headgate.types.usage import Usage
 from headgate.wire import json
 
 _ABSENT = msgspec.Raw()
+FAILED = "error"
+"""A finish reason that is none: some providers end an answer so when they could not go on."""
+FAILED_JSON = b'"error"'
+
+
+class _Choice(msgspec.Struct):
+    finish_reason: msgspec.Raw = _ABSENT
 
 
 class _Reply(msgspec.Struct):
     object: str | None = None
-    choices: list[msgspec.Raw] | None = None
+    choices: list[_Choice] | None = None
     data: list[msgspec.Raw] | None = None
     usage: msgspec.Raw = _ABSENT
     error: msgspec.Raw = _ABSENT
@@ -46,6 +53,8 @@ def parse_reply(operation: Operation, body: bytes) -> Usage | None:
     answers = reply.data if operation is Operation.EMBEDDING else reply.choices
     if not answers:
         raise Fault(FaultClass.SOFT_ERROR, "the provider's reply holds no answer")
+    if any(bytes(choice.finish_reason) == FAILED_JSON for choice in reply.choices or ()):
+        raise Fault(FaultClass.SOFT_ERROR, "the provider broke off its answer with an error")
     return parse_usage(reply.usage) if reply.usage else None
 
 

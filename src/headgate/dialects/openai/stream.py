@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.dialects.openai.reply import ErrorInBody, is_error
+from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error
 from headgate.dialects.openai.usage import parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
@@ -158,27 +158,34 @@ class StreamReader:
             raise ErrorInBody(data)
         choices = chunk.choices
         if choices:
-            self._pieces += 1
             self._last = data
-            for choice in choices:
-                # Some servers send "" instead of null, or instead of a reason; only a word is a reason.
-                if choice.finish_reason:
-                    self._answered.add(bytes(choice.index))
-                    self.finished = len(self._answered) >= self._answers
-            if not self.has_content:
-                self.has_content = self.finished or any(map(_says_something, choices))
+            self._note(choices)
         if chunk.usage:
             event = self._take_usage(event, data, chunk, bool(choices))
         if self._aside is not None and self._aside_mark in event:
             event = self._take_aside(event)
         return event
 
+    def _note(self, choices: list[_Choice]) -> None:
+        """Keep what the choices of an event tell about the answer. Raises Fault when the provider gave it up."""
+        self._pieces += 1
+        for choice in choices:
+            # Some servers send "" instead of null, or instead of a reason; only a word is a reason.
+            if choice.finish_reason:
+                if choice.finish_reason == FAILED:
+                    raise Fault(FaultClass.BROKEN_STREAM, "the provider broke off its answer with an error")
+                self._answered.add(bytes(choice.index))
+                self.finished = len(self._answered) >= self._answers
+        if not self.has_content:
+            self.has_content = self.finished or any(map(_says_something, choices))
+
     def _take_usage(self, event: bytes, data: bytes, chunk: _Chunk, has_choices: bool) -> bytes:
         raw = bytes(chunk.usage)
         if raw == b"null":
             return event if self._wants_usage else _without_usage(event, data)
         usage = parse_usage(raw)
-        if usage is not None:
+        if usage is not None and (usage != Usage() or self.usage is None):
+            # Some servers end with a chunk of zeros behind the one that counts.
             self.usage, self._usage_raw = usage, raw
         if self._keep_usage and has_choices:
             return event
@@ -208,6 +215,8 @@ class StreamReader:
             fields = json.parse_body(self._usage_event or self._last or b"{}")
         except json.DecodeError:
             fields = {}
+        if self._aside is not None:
+            fields.pop(self._aside, None)
         fields["choices"] = json.raw([])
         usage = self._usage_raw
         fields["usage"] = msgspec.Raw(usage) if usage else json.raw(render_usage(self.settled_usage()))

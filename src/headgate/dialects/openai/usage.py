@@ -1,61 +1,62 @@
 """OpenAI's `usage` object → disjoint token classes.
 
-`prompt_tokens` contains cached and cache-write tokens, `completion_tokens` contains reasoning; a few servers leave
-reasoning out, which shows when it is larger than the whole. Sources: OpenAI's API reference; field notes on
-DeepInfra's Gemma and Gemini models.
+`prompt_tokens` contains cached and cache-write tokens, `completion_tokens` contains reasoning. Some servers leave
+reasoning out of the completion: then the total is larger than prompt and completion together, or reasoning is larger
+than the completion it should be part of. Cached tokens have four spellings. Sources: OpenAI's API reference; field
+notes on xAI, Gemini's compatible endpoint, DeepInfra, Together, Mistral and DeepSeek.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import msgspec
 
 from headgate.types.usage import Usage
 from headgate.wire import json
 
-Count = int | None
-
-
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: Count = None
-    cache_write_tokens: Count = None
-
-
-class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: Count = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: Count = None
-    completion_tokens: Count = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-
-_decoder = json.Decoder[_Usage | None](_Usage | None)
+# Where a provider says what it read from its prompt cache, when it has no details.
+CACHED_ASIDE = ("cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens")
 
 
 def parse_usage(raw: bytes | msgspec.Raw) -> Usage | None:
-    """Read a usage object; None when it is null, not an object of counts, or says nothing."""
+    """Read a usage object; None when it is no object, or does not count."""
     try:
-        usage = _decoder.decode(raw)
+        usage = json.parse(raw)
     except json.DecodeError:
         return None
-    if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
+    if not isinstance(usage, dict):
         return None
-    prompt, completion = max(0, usage.prompt_tokens or 0), max(0, usage.completion_tokens or 0)
-    details = usage.prompt_tokens_details
-    cached = min(prompt, max(0, (details.cached_tokens or 0) if details else 0))
-    written = min(prompt - cached, max(0, (details.cache_write_tokens or 0) if details else 0))
-    spent = usage.completion_tokens_details
-    reasoning = max(0, (spent.reasoning_tokens or 0) if spent else 0)
-    output = completion - reasoning if reasoning <= completion else completion
-    return Usage(
-        input=prompt - cached - written,
-        cached_input=cached,
-        cache_write=written,
-        output=output,
-        reasoning=reasoning,
+    if not any(isinstance(usage.get(name), int) for name in ("prompt_tokens", "completion_tokens")):
+        return None
+    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    details = usage.get("prompt_tokens_details")
+    cached = _count(details, "cached_tokens") or max(_count(usage, name) for name in CACHED_ASIDE)
+    cached = min(prompt, cached)
+    written = min(prompt - cached, _count(details, "cache_write_tokens"))
+    output, reasoning = _split(
+        completion,
+        _count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        beyond=_count(usage, "total_tokens") - prompt - completion,
     )
+    return Usage(
+        input=prompt - cached - written, cached_input=cached, cache_write=written, output=output, reasoning=reasoning
+    )
+
+
+def _split(completion: int, reasoning: int, beyond: int) -> tuple[int, int]:
+    """Output and reasoning, disjoint. `beyond` is by how much the total exceeds prompt and completion."""
+    if beyond > 0 and reasoning in (0, beyond):
+        return completion, beyond
+    if reasoning > completion:
+        return completion, reasoning
+    return completion - reasoning, reasoning
+
+
+def _count(holder: Any, name: str) -> int:
+    """A count that is one; anything else is none."""
+    value = holder.get(name) if isinstance(holder, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def render_usage(usage: Usage) -> dict[str, int]:
