@@ -22,7 +22,7 @@ async def test_a_refused_connection_says_so(pool: Pool) -> None:
     with failing(FaultClass.CONNECT_FAILED, saying="onnection refused") as caught:
         await fetch(pool, at(port))
     assert caught.value.nothing_received
-    assert caught.value.message.startswith(f"could not connect to 127.0.0.1:{port}: ")
+    assert caught.value.message == "could not connect: Connection refused"
     assert pool.open_connections == 0
 
 
@@ -34,7 +34,7 @@ async def test_a_server_that_does_not_accept_runs_into_the_connect_clock(pool: P
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_name_that_nobody_knows_says_so(scheme: str, pool: Pool) -> None:
-    with failing(FaultClass.CONNECT_FAILED, saying="nonexistent.invalid"):
+    with failing(FaultClass.CONNECT_FAILED, saying="could not connect: its name does not resolve"):
         await fetch(pool, at(80, scheme=scheme, host="nonexistent.invalid"))
 
 

@@ -56,7 +56,7 @@ async def refused(server: SocketServer, pool: Pool, saying: str, host: str = "lo
     """The connection fails for this reason, and neither side is left with it."""
     with failing(FaultClass.CONNECT_FAILED, saying=saying) as caught:
         await fetch(pool, at(server.port, scheme="https", host=host))
-    assert caught.value.message.startswith(f"could not connect to {host}:{server.port}: ")
+    assert caught.value.message.startswith("could not connect: ")
     assert pool.open_connections == 0
     await until(lambda: server.open_connections == 0)
 
@@ -96,8 +96,8 @@ async def test_a_certificate_for_another_name_is_refused() -> None:
     authority = trustme.CA()
     context = serving(authority.issue_cert("other.test"))
     async with SocketServer(answer, tls=context) as server, pool_trusting(authority) as pool:
-        await refused(server, pool, "certificate is not valid for 'localhost'")
-        await refused(server, pool, "certificate is not valid for '127.0.0.1'", host="127.0.0.1")
+        await refused(server, pool, "its certificate is not trusted: Hostname mismatch")
+        await refused(server, pool, "its certificate is not trusted: IP address mismatch", host="127.0.0.1")
 
 
 async def test_a_certificate_that_has_expired_is_refused() -> None:

@@ -15,6 +15,7 @@ from headgate.config.problems import ConfigError
 from headgate.config.schema import document_schema
 from headgate.types.deployment import Candidate, Offer
 from headgate.types.snapshot import Route, Snapshot
+from headgate.upstream.origin import ProxyVariableError, check_proxy_variables
 from headgate.wire import json
 
 OK = 0
@@ -31,7 +32,8 @@ def check(file: Path | None, schema: bool) -> int:
         return OK
     try:
         loaded = load_document(file, os.environ, Path.cwd())
-    except ConfigError as error:
+        check_proxy_variables(os.environ)
+    except (ConfigError, ProxyVariableError) as error:
         print(error, file=sys.stderr)
         return BAD_DOCUMENT
     for line in report(loaded):

@@ -19,6 +19,7 @@ from headgate.observe.log import set_up
 from headgate.routing.resolve import resolve
 from headgate.settings import SettingsError, read_settings
 from headgate.types.snapshot import Snapshot
+from headgate.upstream.origin import ProxyVariableError, check_proxy_variables
 from headgate.wire import json
 
 USAGE_ERROR = 2
@@ -32,6 +33,7 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
     set_up()
     try:
         settings = read_settings(os.environ)
+        check_proxy_variables(os.environ)
         loaded = load_document(config, os.environ, Path.cwd())
         document = loaded.document
         listener = _listener(
@@ -52,7 +54,7 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
                     drain_s=drain_s,
                 )
             )
-    except (ConfigError, KeyFileError, SettingsError, CannotListen) as error:
+    except (ConfigError, KeyFileError, SettingsError, ProxyVariableError, CannotListen) as error:
         print(f"headgate: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0

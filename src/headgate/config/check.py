@@ -9,11 +9,11 @@ from headgate.config.document import CredentialPart, Document, ProviderPart
 from headgate.config.entries import DIALECTS, is_hosted, row_of
 from headgate.config.fields import header_name_problem, is_loopback
 from headgate.config.findings import Findings
-from headgate.config.problems import Path, shorten
-from headgate.config.wording import nearest
+from headgate.config.problems import Path
 from headgate.providers.builtin import PROVIDERS
 from headgate.providers.provider import Provider
 from headgate.providers.quirks import QUIRKS
+from headgate.routing.names import nearest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME_RULE = "a name has up to 64 letters, digits, '.', '_' and '-', and begins with a letter or a digit"
@@ -50,7 +50,8 @@ def _check_keys(document: Document, findings: Findings) -> None:
     secrets: dict[str, int] = {}
     for index, key in enumerate(document.keys):
         if (first := names.setdefault(key.name, index)) != index:
-            findings.problem(("keys", index, "name"), f"'{shorten(key.name)}' is already the name of keys[{first}]")
+            where: Path = ("keys", index, "name")
+            findings.problem(where, f"{findings.shown(where, key.name)} is already the name of keys[{first}]")
         if (first := secrets.setdefault(key.secret.reveal(), index)) != index:
             findings.problem(("keys", index, "secret"), f"is the same secret as that of keys[{first}]")
 
@@ -68,11 +69,17 @@ def _check_provider(name: str, entry: ProviderPart, findings: Findings) -> None:
         for key in _NOT_IN_PROCESS:
             if key in entry.model_fields_set and getattr(entry, key):
                 findings.problem((*path, key), f"{name} runs inside Headgate and takes no {key}")
+        for index, model in enumerate(entry.models):
+            if "*" in model.id:
+                words = f"{name} takes any id as {name}/<id> anyway; a * would claim names of others"
+                findings.problem((*path, "models", index, "id"), words)
+        _check_models(path, entry, findings)
         return
     if entry.dialect is not None and entry.dialect not in DIALECTS:
         known = ", ".join(DIALECTS)
-        words = f"'{shorten(entry.dialect)}' is not a dialect this version speaks; it speaks {known}"
-        findings.problem((*path, "dialect"), words)
+        where = (*path, "dialect")
+        shown = findings.shown(where, entry.dialect)
+        findings.problem(where, f"{shown} is not a dialect this version speaks; it speaks {known}")
     if entry.pace is not None:
         findings.problem((*path, "pace"), "only a provider that runs inside Headgate has a pace of our choosing")
     _check_credentials(path, entry, row, findings)
@@ -81,9 +88,9 @@ def _check_provider(name: str, entry: ProviderPart, findings: Findings) -> None:
 
 
 def _unknown_provider(name: str, entry: ProviderPart) -> str:
-    near = nearest(name, list(PROVIDERS))
+    near = nearest(name, PROVIDERS, 1)
     if near:
-        return f"no provider is called {name}; did you mean {near}? Any other server needs dialect and base_url"
+        return f"no provider is called {name}; did you mean {near[0]}? Any other server needs dialect and base_url"
     lacking = " and ".join(key for key in ("dialect", "base_url") if getattr(entry, key) is None)
     return f"{name} is not a provider Headgate knows, so it needs {lacking} (dialect: openai, base_url: https://…/v1)"
 
@@ -101,7 +108,8 @@ def _check_credentials(path: Path, entry: ProviderPart, row: Provider | None, fi
         if not _NAME.fullmatch(credential.name):
             findings.problem(where, _NAME_RULE)
         elif (first := seen.setdefault(credential.name, index)) != index:
-            findings.problem(where, f"'{credential.name}' is already the name of credentials[{first}]")
+            shown = findings.shown(where, credential.name)
+            findings.problem(where, f"{shown} is already the name of credentials[{first}]")
     if entry.base_url and (entry.api_key is not None or secrets) and "base_url" in entry.model_fields_set:
         parts = urlsplit(entry.base_url)
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
@@ -121,9 +129,10 @@ def _check_edits(path: Path, entry: ProviderPart, findings: Findings) -> None:
         seen.add(header.lower())
     for index, quirk in enumerate(entry.quirks):
         if quirk not in QUIRKS:
-            near = nearest(quirk, list(QUIRKS))
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(QUIRKS))}"
-            findings.problem((*path, "quirks", index), f"'{shorten(quirk)}' is not a quirk; {hint}")
+            where = (*path, "quirks", index)
+            near = nearest(quirk, QUIRKS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(QUIRKS))}"
+            findings.problem(where, f"{findings.shown(where, quirk)} is not a quirk; {hint}")
 
 
 def _check_models(path: Path, entry: ProviderPart, findings: Findings) -> None:
@@ -131,7 +140,8 @@ def _check_models(path: Path, entry: ProviderPart, findings: Findings) -> None:
     for index, model in enumerate(entry.models):
         where = (*path, "models", index)
         if (first := seen.setdefault(model.id, index)) != index:
-            findings.problem((*where, "id"), f"'{shorten(model.id)}' is already declared in models[{first}]")
+            shown = findings.shown((*where, "id"), model.id)
+            findings.problem((*where, "id"), f"{shown} is already declared in models[{first}]")
         if model.model is not None and "*" in model.model:
             findings.problem((*where, "model"), "a slug cannot hold a *")
         if model.context_tokens and model.max_output_tokens and model.max_output_tokens > model.context_tokens:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from headgate.catalog.offers import load_offers
 from headgate.config.document import Document, RoutePart
 from headgate.config.entries import is_hosted, row_of
 from headgate.config.findings import Findings
 from headgate.config.offering import Offering
 from headgate.config.problems import Path, shorten
-from headgate.config.wording import nearest
 from headgate.providers.builtin import PROVIDERS
 from headgate.providers.provider import Provider
-from headgate.routing.names import nearest as nearest_names
+from headgate.routing.names import nearest
 from headgate.types.deployment import Offer
 
 _LONGEST_NAME = 256
@@ -49,7 +49,8 @@ def _check_repeats(name: str, route: RoutePart, findings: Findings) -> None:
     for key, targets in (("targets", route.targets), ("fallback", route.fallback)):
         for index, target in enumerate(targets):
             if target in seen:
-                findings.warn(("models", name, key, index), f"'{shorten(target)}' stands here a second time")
+                path: Path = ("models", name, key, index)
+                findings.warn(path, f"{findings.shown(path, target)} stands here a second time")
             seen.add(target)
 
 
@@ -60,12 +61,18 @@ def _check_target(
         if "*" not in name:
             findings.problem(path, "holds a *, which only has a meaning in a route whose name holds one")
         elif not offering.can_match(target) and not _cannot_judge(target, findings):
-            findings.problem(path, f"no configured provider offers anything that fits '{shorten(target)}'")
+            shown = findings.shown(path, target)
+            findings.problem(path, f"no configured provider offers anything that fits {shown}")
         return
     choices = offering.resolve(target)
     if choices:
         _warn_of_age(path, [choice.offer for choice in choices], findings)
     elif not _cannot_judge(target, findings):
+        if findings.comes_from_variables(path):
+            # Every part of it may be a secret in the wrong place: no part is named, only what is near.
+            near = _near(target, offering.names)
+            findings.problem(path, f"no configured provider offers {findings.shown(path, target)}{near}")
+            return
         findings.problem(path, _why_nobody(target, document, offering))
 
 
@@ -100,27 +107,40 @@ def _why_nobody(target: str, document: Document, offering: Offering) -> str:
         declare = f"; if it is new, declare it under providers.{provider}.models"
         return f"{provider} does not offer '{shorten(upstream_id)}'{_near(upstream_id, known)}{declare}"
     if slash and (row := row_of(provider)) is not None:
-        return f"{shown} needs the provider {provider}, which is not configured; {_how_to_add(row)}"
-    near = nearest(provider, list(dict.fromkeys((*offering.pins, *PROVIDERS)))) if slash else None
-    meant = f"{shown}: no provider is called {shorten(provider)}; did you mean {near}/{shorten(upstream_id)}?"
-    if near and offering.pin(f"{near}/{upstream_id}"):
-        return meant
-    if slash and (choices := offering.resolve(upstream_id)):
+        return f"{shown} needs {_how_to_add(row)}"
+    if slash and (meant := _typo_of_provider(provider, upstream_id, offering)):
+        return f"{shown}: no provider is called {shorten(provider)}; {meant}"
+    return f"no configured provider offers {shown}{_near(target, offering.names)}"
+
+
+def _typo_of_provider(provider: str, upstream_id: str, offering: Offering) -> str | None:
+    """What was meant, when the part before the slash is nobody's name; a provider that is configured comes first."""
+    for near in nearest(provider, offering.pins, _SUGGESTIONS):
+        if offering.pin(f"{near}/{upstream_id}"):
+            return f"did you mean {near}/{shorten(upstream_id)}?"
+    rows = [PROVIDERS[near] for near in nearest(provider, PROVIDERS, _SUGGESTIONS) if near not in offering.pins]
+    for row in rows:
+        if _would_offer(row, upstream_id):
+            return f"did you mean {row.name}/{shorten(upstream_id)}? It needs {_how_to_add(row)}"
+    if choices := offering.resolve(upstream_id):
         sellers = ", ".join(dict.fromkeys(choice.offer.provider for choice in choices))
-        return f"{shown}: no provider is called {shorten(provider)}; '{shorten(upstream_id)}' is offered by {sellers}"
-    nearest_names = _near(target, list(offering.names))
-    if near and not nearest_names:
-        return meant
-    return f"no configured provider offers {shown}{nearest_names}"
+        return f"'{shorten(upstream_id)}' is offered by {sellers}"
+    return None
+
+
+def _would_offer(row: Provider, upstream_id: str) -> bool:
+    """Whether a provider that is not configured sells an id, as far as the catalog knows."""
+    return any(offer.upstream_id == upstream_id for offer in load_offers([row.name])[row.name])
 
 
 def _how_to_add(row: Provider) -> str:
+    needed = f"the provider {row.name}, which is not configured"
     if not is_hosted(row):
-        return f"add {row.name}: {{}} under providers"
+        return f"{needed}; add {row.name}: {{}} under providers"
     variable = row.env[0] if row.env else f"{row.name.upper()}_API_KEY"
-    return f"set {variable}, or add {row.name}: {{api_key: …}} under providers"
+    return f"{needed}; set {variable}, or add {row.name}: {{api_key: …}} under providers"
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    names = nearest_names(word, known, _SUGGESTIONS)
+    names = nearest(word, known, _SUGGESTIONS)
     return f"; nearest: {', '.join(names)}" if names else ""

@@ -42,9 +42,9 @@ def compile_snapshot(
 ) -> Snapshot:
     """Turn a checked document into what requests read.
 
-    `created` is in seconds since the epoch. `issued_keys` are keys made outside the document, by hash; where both
-    know a key, the document's word counts. Raises ValueError for a target that nobody offers, which a checked
-    document does not hold.
+    `created` is in seconds since the epoch. `issued_keys` are keys made outside the document, by hash; they count
+    while the document declares none. Raises ValueError for a target that nobody offers, which a checked document
+    does not hold.
     """
     offers = offers_of(document)
     offering = Offering(offers)
@@ -55,7 +55,7 @@ def compile_snapshot(
     return Snapshot(
         revision=revision,
         created=created,
-        keys={**issued_keys, **{key_hash(key.secret.reveal().encode()): _principal(key) for key in document.keys}},
+        keys={key_hash(key.secret.reveal().encode()): _principal(key) for key in document.keys} or issued_keys,
         routes={route.name: route for route in routes if "*" not in route.name},
         patterns=tuple(sorted(patterns, key=lambda route: -len(route.name))),
         pins={

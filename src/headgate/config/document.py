@@ -13,7 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from headgate.config.fields import (
     AuthHeader,
     BaseUrl,
+    Count,
     CredentialText,
+    Failures,
     HeaderText,
     HedgeAfter,
     HostName,
@@ -22,6 +24,7 @@ from headgate.config.fields import (
     Number,
     Pause,
     ProxyUrl,
+    Retries,
     Seconds,
     SharedUrl,
     StoreUrl,
@@ -45,8 +48,12 @@ Capability = Literal[
     "vision",
     "pdf",
     "audio_in",
+    "images",
+    "audio",
+    "files",
     "reasoning",
     "logprobs",
+    "n",
     "prefill",
     "prompt_cache",
 ]
@@ -69,7 +76,9 @@ class TimeoutsPart(Part):
     """The four clocks of a request, in seconds."""
 
     connect_s: Seconds | None = Field(default=None, description="Seconds to connect to the provider. Default 5.")
-    first_token_s: Seconds | None = Field(default=None, description="Seconds until the first content. Default 15.")
+    first_token_s: Seconds | None = Field(
+        default=None, description="Seconds until the first content of a stream. Default 15."
+    )
     gap_s: Seconds | None = Field(default=None, description="Seconds of silence within a stream. Default 20.")
     total_s: Seconds | None = Field(
         default=None, description="Seconds for the whole request, all attempts. Default 600."
@@ -79,7 +88,7 @@ class TimeoutsPart(Part):
 class HealthPart(Part):
     """When a deployment sits out after failures."""
 
-    failures: Whole | None = Field(default=None, ge=1, le=10_000, description="Consecutive failures until it sits out.")
+    failures: Failures | None = Field(default=None, description="Consecutive failures until it sits out.")
     cooldown_s: Seconds | None = Field(default=None, description="Seconds it sits out the first time.")
 
 
@@ -96,7 +105,7 @@ class Policies(Part):
     timeouts: TimeoutsPart | None = Field(
         default=None, description="Clocks; each falls back to the next level by itself."
     )
-    retries: Whole | None = Field(default=None, ge=0, le=10, description="Further attempts on the same deployment.")
+    retries: Retries | None = Field(default=None, description="Further attempts on the same deployment.")
     health: HealthPart | None = Field(default=None, description="When a deployment sits out after failures.")
     hold: Literal["first", "full"] | None = Field(
         default=None, description="Send from the first content on (first), or only a whole checked answer (full)."
@@ -118,9 +127,9 @@ class ServerPart(Part):
 class LimitsPart(Part):
     """How much a key may ask for."""
 
-    rpm: Whole | None = Field(default=None, ge=1, description="Requests a minute.")
-    tpm: Whole | None = Field(default=None, ge=1, description="Tokens a minute.")
-    concurrent: Whole | None = Field(default=None, ge=1, description="Requests at the same time.")
+    rpm: Count | None = Field(default=None, description="Requests a minute.")
+    tpm: Count | None = Field(default=None, description="Tokens a minute.")
+    concurrent: Count | None = Field(default=None, description="Requests at the same time.")
 
 
 class BudgetPart(Part):
@@ -166,7 +175,7 @@ class PricesPart(Part):
 class TierPart(PricesPart):
     """Prices of the whole request once its prompt is longer than `above_tokens`."""
 
-    above_tokens: Whole = Field(ge=1, description="Prompts longer than this many tokens cost these prices.")
+    above_tokens: Count = Field(description="Prompts longer than this many tokens cost these prices.")
 
 
 class ModelPart(PricesPart):
@@ -177,8 +186,8 @@ class ModelPart(PricesPart):
     kind: Literal["chat", "completion", "embedding", "any"] | None = Field(
         default=None, description="What it does. Default any: it is asked for whatever clients ask of it."
     )
-    context_tokens: Whole | None = Field(default=None, ge=1, description="Window: prompt and answer together.")
-    max_output_tokens: Whole | None = Field(default=None, ge=1, description="Longest answer.")
+    context_tokens: Count | None = Field(default=None, description="Window: prompt and answer together.")
+    max_output_tokens: Count | None = Field(default=None, description="Longest answer.")
     capabilities: list[Capability] | None = Field(default=None, description="What it can do; left out is unknown.")
     quantization: Text | None = Field(default=None, description="How its weights are stored: fp8, int4, …")
     tiers: list[TierPart] | None = Field(default=None, description="Other prices for long prompts.")
@@ -231,7 +240,10 @@ class Document(Policies):
     shared: SharedUrl | None = Field(
         default=None, description="Where replicas share limits and health. Default memory."
     )
-    keys: list[KeyPart] = Field(default=[], description="Virtual keys, beside the one made at the first run.")
+    keys: list[KeyPart] = Field(
+        default=[],
+        description="Virtual keys. With none here the one made at the first run counts, else only these do.",
+    )
     providers: dict[str, Annotated[ProviderPart, BeforeValidator(_empty_mapping)]] = Field(
         default={}, description="Who can be called, by name."
     )

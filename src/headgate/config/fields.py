@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from headgate.types.money import pusd_per_mtok
 from headgate.types.secret import Secret
+from headgate.upstream.origin import is_host
 
 REFUSED = "refused"
 """The type of error raised here: its message is already in plain words."""
@@ -124,6 +125,8 @@ def base_url(value: str) -> str:
         refuse("must begin with https:// or http://")
     if not parts.hostname:
         refuse("names no host")
+    if not is_host(parts.hostname):
+        refuse("names a host that cannot be: each part between its dots has 1 to 63 characters")
     if parts.username is not None or parts.password is not None:
         refuse("must not hold a user or a password; credentials go under api_key")
     if "?" in value or "#" in value:
@@ -200,12 +203,22 @@ _TEXT = WithJsonSchema({"type": "string"})
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, AfterValidator(_one_star)]
 """A model's id, a slug or a target; at most one `*`."""
+# Bounds stand before the validator: behind it, on a value that may be absent, they reach no JSON Schema.
 Whole = Annotated[int, BeforeValidator(_not_bool)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_not_bool)]
+Retries = Annotated[int, Field(ge=0, le=10), BeforeValidator(_not_bool)]
+Failures = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_not_bool)]
 Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
-Seconds = Annotated[float, BeforeValidator(_not_bool), AfterValidator(_seconds)]
-Pause = Annotated[float, BeforeValidator(_not_bool), Field(ge=0, le=600, allow_inf_nan=False)]
+Seconds = Annotated[
+    float,
+    BeforeValidator(_not_bool),
+    AfterValidator(_seconds),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MAX_SECONDS}),
+]
+Pause = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False), BeforeValidator(_not_bool)]
 CredentialText = Annotated[Secret, PlainValidator(_credential), _TEXT]
-KeyText = Annotated[Secret, PlainValidator(_key_secret), WithJsonSchema({"type": "string", "minLength": 5})]
+# The schema sees the text before its variables are filled in: `${K}` may stand for a key that is long enough.
+KeyText = Annotated[Secret, PlainValidator(_key_secret), WithJsonSchema({"type": "string", "minLength": len("${K}")})]
 Usd = Annotated[Decimal, PlainValidator(_usd), WithJsonSchema({"type": ["string", "integer"]})]
 BaseUrl = Annotated[str, AfterValidator(base_url)]
 ProxyUrl = Annotated[Secret, PlainValidator(_proxy), _TEXT]

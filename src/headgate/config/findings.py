@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.config.problems import Path, Problem
+from headgate.config.problems import Path, Problem, shorten
 from headgate.config.source_tree import SourceTree
 
 
@@ -23,6 +23,14 @@ class Findings:
 
     def warn(self, path: Path, message: str) -> None:
         self.warnings.append(self._tree.problem(path, message))
+
+    def shown(self, path: Path, text: str) -> str:
+        """A value of the document in quotes, fit to print: one that came from variables stands as it was written,
+        because it may be a secret in the wrong place."""
+        return f"'{shorten(self._tree.written_as.get(path, text))}'"
+
+    def comes_from_variables(self, path: Path) -> bool:
+        return path in self._tree.written_as
 
     def spoil(self, path: Path) -> None:
         """Note that nobody knows what a part means, so that what refers to it cannot be judged."""

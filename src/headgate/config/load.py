@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path as FilePath
+from stat import S_ISDIR, S_ISREG
 
 import msgspec
 from pydantic import ValidationError
@@ -34,6 +35,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `path`     the file, or None when there is none
     `found`    provider → the environment variable its credential came from without being written in the document
     `origins`  path in the document → the environment variables its text came from
+    `written_as` the same paths → the text as written, with `${…}` in it
     """
 
     document: Document
@@ -42,6 +44,27 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     warnings: tuple[Problem, ...] = ()
     found: Mapping[str, str] = {}
     origins: Mapping[Path, tuple[str, ...]] = {}
+    written_as: Mapping[Path, str] = {}
+
+
+class Loader:
+    """Loads the document again and again: once it came from a file, always from that very file.
+
+    A file that is gone is then a ConfigError. Looking further would replace what the operator wrote by whatever the
+    environment holds.
+    """
+
+    def __init__(self, path: FilePath | None, env: Mapping[str, str], cwd: FilePath) -> None:
+        self._path = path
+        self._env = env
+        self._cwd = cwd
+
+    def __call__(self) -> Loaded:
+        """Load it as `load_document` does. Raises ConfigError."""
+        chosen = choose_file(self._path, self._env, self._cwd)
+        loaded = load_document(chosen, self._env, self._cwd)
+        self._path = chosen
+        return loaded
 
 
 def load_document(path: FilePath | None, env: Mapping[str, str], cwd: FilePath) -> Loaded:
@@ -53,7 +76,7 @@ def load_document(path: FilePath | None, env: Mapping[str, str], cwd: FilePath) 
     chosen = choose_file(path, env, cwd)
     if chosen is not None:
         return _from_file(chosen, env, cwd)
-    return _judge(SourceTree(_ENVIRONMENT, {}, {}, {}, []), env, None)
+    return _judge(SourceTree(_ENVIRONMENT, {}, {}, {}, {}, []), env, None)
 
 
 def choose_file(path: FilePath | None, env: Mapping[str, str], cwd: FilePath) -> FilePath | None:
@@ -84,6 +107,10 @@ def _from_file(path: FilePath, env: Mapping[str, str], cwd: FilePath) -> Loaded:
 
 def _read(path: FilePath, source: str) -> str:
     try:
+        # Opening a pipe waits for somebody to write into it, and a device may never end.
+        mode = path.stat().st_mode
+        if not S_ISREG(mode) and not S_ISDIR(mode):
+            raise ConfigError([Problem(source=source, message="cannot be read: not a regular file")])
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except ValueError:
@@ -129,6 +156,7 @@ def _judge(tree: SourceTree, env: Mapping[str, str], path: FilePath | None) -> L
         warnings=tuple(sorted([*findings.warnings, *unenforced(tree)], key=lambda warning: warning.line or 0)),
         found=found,
         origins=tree.origins,
+        written_as=tree.written_as,
     )
 
 

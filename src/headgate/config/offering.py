@@ -73,7 +73,8 @@ class Offering:
 def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
     """Every provider of the document with what it sells: the catalog's offers, the declared ones laid over them.
 
-    A provider of which nothing is known offers `*`: any id, reached by the provider's name alone.
+    A provider of which nothing is known offers `*`: any id, reached by the provider's name alone. So does the one
+    in this process, whatever is declared for it.
     """
     known = load_offers([name for name in document.providers if row_of(name) is not None])
     slugs = _slugs(offer for offers in known.values() for offer in offers)
@@ -82,10 +83,11 @@ def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
         offers = {offer.upstream_id: offer for offer in known.get(name, ())}
         for part in entry.models:
             offers[part.id] = _declared(name, part, offers.get(part.id), slugs.get(part.id))
-        price = _FREE if _is_in_process(name) else Price()
-        result[name] = tuple(offers.values()) or (
-            Offer(provider=name, upstream_id="*", model="*", kind="any", price=price),
-        )
+        in_process = _is_in_process(name)
+        if in_process or not offers:
+            price = _FREE if in_process else Price()
+            offers["*"] = Offer(provider=name, upstream_id="*", model="*", kind="any", price=price)
+        result[name] = tuple(offers.values())
     return result
 
 

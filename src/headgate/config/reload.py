@@ -11,12 +11,13 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable
+from stat import S_ISREG
 
 import msgspec
 
 from headgate.config.document import Document
 from headgate.config.load import MAX_BYTES, Loaded
-from headgate.config.problems import ConfigError
+from headgate.config.problems import ConfigError, Problem
 from headgate.types.snapshot import Snapshot
 
 Load = Callable[[], Loaded]
@@ -27,6 +28,7 @@ _RACY_S = 2.0
 """A file written twice within the clock's step keeps its modification time: one this young is read, not trusted."""
 _MISSING_POLLS = 2
 """Some editors delete a file before they write it anew: it must be gone at two looks to count as gone."""
+_NO_KEY = "holds no key any more, and nobody could use the gateway; declare one, or restart to use the first-run key"
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -111,6 +113,9 @@ class Watcher:
             return _Look(None, None)
         try:
             stat = path.stat()
+            if not S_ISREG(stat.st_mode):
+                # Reading a pipe would wait for ever, and every request with it.
+                return _Look((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size), None)
             seen = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size)
             settled = abs(time.time() - stat.st_mtime) > _RACY_S
             if before is not None and before.stat == seen and settled and before.digest is not None:
@@ -124,6 +129,8 @@ class Watcher:
         try:
             loaded = self._load()
             snapshot = self._build(loaded.document, self._revision + 1)
+            if not snapshot.keys:
+                raise ConfigError([Problem(source=loaded.source, path=("keys",), message=_NO_KEY)])
         except ConfigError as error:
             self._complain(f"the configuration was not changed; the running one is kept:\n{error}")
             return

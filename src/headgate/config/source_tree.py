@@ -21,6 +21,7 @@ class SourceTree(msgspec.Struct, eq=False):
 
     `lines`    path → line, for everything written
     `origins`  path → the variables its text came from, in order
+    `written_as` path → its text before the variables were filled in, where there were any
     `broken`   missing variables and repeated keys; the values at their paths are not to be judged again
     """
 
@@ -28,6 +29,7 @@ class SourceTree(msgspec.Struct, eq=False):
     value: Any
     lines: dict[Path, int]
     origins: dict[Path, tuple[str, ...]]
+    written_as: dict[Path, str]
     broken: list[Problem]
 
     def line_of(self, path: Path) -> int | None:
@@ -56,7 +58,7 @@ class SourceTree(msgspec.Struct, eq=False):
 
 def grow(root: Node, env: ReadOnly[str, str], source: str) -> SourceTree:
     """Turn nodes into a tree of plain values. Raises SourceError when aliases make it too large or too deep."""
-    tree = SourceTree(source, None, {}, {}, [])
+    tree = SourceTree(source, None, {}, {}, {}, [])
     tree.value = _Grower(tree, env).value(root, (), 0)
     return tree
 
@@ -100,6 +102,7 @@ class _Grower:
         found = expand(text, self._env)
         if found.used:
             self._tree.origins[path] = found.used
+            self._tree.written_as[path] = text
         for name in found.missing:
             message = f"the environment variable {name} is not set (set it, or write ${{{name}:-default}})"
             self._tree.broken.append(self._tree.problem(path, message))

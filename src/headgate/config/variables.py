@@ -10,6 +10,12 @@ import msgspec
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
 
+def sole_variable(text: str) -> str | None:
+    """The variable whose value is the whole text, or None when there is more to it."""
+    match = _REFERENCE.fullmatch(text.strip())
+    return match.group(1) if match else None
+
+
 class Expansion(msgspec.Struct, frozen=True):
     """The text with its variables filled in, and what the filling came across."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -12,6 +11,7 @@ from pydantic_core import ErrorDetails
 from headgate.config.document import Document
 from headgate.config.fields import REFUSED
 from headgate.config.problems import Path, render_path, shorten
+from headgate.routing.names import nearest
 
 _NUMBER_TYPES = frozenset({"int_parsing", "int_type", "int_from_float", "int_parsing_size"})
 _FLOAT_TYPES = frozenset({"float_parsing", "float_type", "finite_number"})
@@ -29,12 +29,6 @@ _FIXED = {
     "model_type": "must be a mapping of settings",
     "string_too_short": "is empty",
 }
-
-
-def nearest(word: str, known: list[str]) -> str | None:
-    """The most similar of the known words, or None when nothing is near."""
-    found = get_close_matches(word, known, n=1, cutoff=0.6)
-    return found[0] if found else None
 
 
 def in_words(error: ErrorDetails, origin: tuple[str, ...] = ()) -> str:
@@ -85,8 +79,8 @@ def _given(value: Any) -> str:
 def _one_of(expected: str, value: Any) -> str:
     words = [word.strip().strip("'") for word in expected.replace(" or ", ", ").split(",")]
     listed = ", ".join(words)
-    near = nearest(value, words) if isinstance(value, str) else None
-    hint = f"; did you mean {near}?" if near else ""
+    near = nearest(value, words, 1) if isinstance(value, str) else []
+    hint = f"; did you mean {near[0]}?" if near else ""
     return f"must be one of {listed}{_given(value)}{hint}"
 
 
@@ -100,9 +94,9 @@ def _article(path: Path) -> str:
 def _unknown_key(path: Path) -> str:
     key = str(path[-1])
     known = list(_fields_at(path[:-1]) or ())
-    near = nearest(key, known)
+    near = nearest(key, known, 1)
     if near:
-        return f"unknown key; did you mean {near}?"
+        return f"unknown key; did you mean {near[0]}?"
     home = next((place for place in _homes(key) if place), None)
     if home:
         return f"unknown key; {key} belongs under {home}"

@@ -9,9 +9,10 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from headgate import __version__
-from headgate.types.deployment import Body, Candidate, Deployment, Operation, StreamUsage
+from headgate.types.deployment import Body, Candidate, Deployment, Operation, StreamUsage, Upstream
 from headgate.types.fault import FaultClass
 from headgate.types.request import Envelope
+from headgate.types.secret import Secret
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.origin import Origin, origin_of
 from headgate.upstream.pool import Pool
@@ -25,6 +26,7 @@ PATHS = {
 }
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 _ASK_USAGE = json.raw({"include_usage": True})
+_AUTH_SCHEMES = ("apikey", "basic", "bearer", "key", "token")
 
 
 class _Address(msgspec.Struct, frozen=True):
@@ -56,6 +58,10 @@ class Caller:
         address = self._address(deployment, envelope)
         return await self._pool.send(address.origin, b"%b%d\r\n\r\n" % (address.head, len(body)), body, clocks)
 
+    def secrets(self, deployment: Deployment) -> tuple[Secret, ...]:
+        """What has to be taken out of anything this deployment's provider says before somebody is told it."""
+        return secrets_of(deployment, self._env)
+
     def _address(self, deployment: Deployment, envelope: Envelope) -> _Address:
         known = self._addresses.get(deployment)
         if known is None:
@@ -65,6 +71,26 @@ class Caller:
         if address is None:
             address = known[key] = _address_of(deployment, *key, self._env)
         return address
+
+
+def secrets_of(deployment: Deployment, env: Mapping[str, str]) -> tuple[Secret, ...]:
+    """Everything secret a request to this deployment carries: credential, operator's headers, the proxy's userinfo.
+
+    An upstream can repeat any of it in an error; which headers are secret only the operator knows.
+    """
+    upstream, credential = deployment.upstream, deployment.credential.secret
+    found = [] if credential is None else [credential]
+    for _, value in upstream.headers:
+        found.append(value)
+        scheme, _, rest = value.reveal().partition(" ")
+        if rest and scheme.lower() in _AUTH_SCHEMES:
+            found.append(Secret(rest.strip()))
+    try:
+        proxy = _origin(upstream, env).proxy
+    except ValueError:
+        # Nothing was ever sent to an address or through a proxy that cannot be used.
+        proxy = None
+    return (*found, *(proxy.secrets if proxy is not None else ()))
 
 
 def patched(candidate: Candidate, envelope: Envelope, dropped: list[str]) -> Body:
@@ -88,12 +114,16 @@ def _asking_usage(options: msgspec.Raw | None) -> msgspec.Raw:
     return json.raw(json.parse_body(options) | {"include_usage": json.raw(True)})
 
 
+def _origin(upstream: Upstream, env: Mapping[str, str]) -> Origin:
+    return origin_of(upstream.base_url, upstream.proxy.reveal() if upstream.proxy else None, env)
+
+
 def _address_of(deployment: Deployment, operation: Operation, stream: bool, env: Mapping[str, str]) -> _Address:
     upstream = deployment.upstream
     try:
-        origin = origin_of(upstream.base_url, upstream.proxy.reveal() if upstream.proxy else None, env)
+        origin = _origin(upstream, env)
     except ValueError as error:
-        raise ExchangeFailed(FaultClass.CONNECT_FAILED, f"{upstream.provider} cannot be called: {error}") from None
+        raise ExchangeFailed(FaultClass.CONNECT_FAILED, f"it cannot be called: {error}") from None
     path = quote(urlsplit(upstream.base_url).path.rstrip("/"), safe=_PATH_SAFE) + PATHS[operation]
     target = path
     headers = {
@@ -115,7 +145,7 @@ def _address_of(deployment: Deployment, operation: Operation, stream: bool, env:
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable()):
             # Its name alone: the value is most likely a credential, pasted with a line break or an ellipsis in it.
-            message = f"{upstream.provider} cannot be called: its header {name} holds what no header can"
+            message = f"it cannot be called: its header {name} holds what no header can"
             raise ExchangeFailed(FaultClass.BAD_CREDENTIAL, message)
     lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "content-length: "]
     return _Address(origin, "\r\n".join(lines).encode("ascii"))

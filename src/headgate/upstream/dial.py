@@ -41,7 +41,9 @@ async def dial(
     except TimeoutError:
         raise _failed(origin, f"no connection within {connect_s:g} s") from None
     except ssl.SSLCertVerificationError as error:
-        raise _failed(origin, f"its certificate is not trusted: {error.verify_message}") from None
+        # What stands behind the comma is whom we called, which is the operator's business.
+        why = error.verify_message.partition(",")[0]
+        raise _failed(origin, f"its certificate is not trusted: {why}") from None
     except ssl.SSLError as error:
         raise _failed(origin, f"TLS failed: {(error.reason or 'unknown reason').replace('_', ' ').lower()}") from None
     except socket.gaierror as error:
@@ -99,7 +101,6 @@ async def _open_tunnel(loop: asyncio.AbstractEventLoop, sock: socket.socket, ori
 
 
 def _failed(origin: Origin, why: str) -> ExchangeFailed:
+    """The failure in words for a client: the reason alone, because addresses are the operator's business."""
     via = " through the proxy" if origin.proxy is not None else ""
-    return ExchangeFailed(
-        FaultClass.CONNECT_FAILED, f"could not connect to {origin.authority}{via}: {why}", nothing_received=True
-    )
+    return ExchangeFailed(FaultClass.CONNECT_FAILED, f"could not connect{via}: {why}", nothing_received=True)

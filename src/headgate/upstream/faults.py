@@ -8,7 +8,7 @@ concluded. Shapes and signals: each provider's error reference and recorded repl
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,13 +19,16 @@ from headgate.upstream.retry_after import retry_after_s
 from headgate.wire import json
 
 MAX_MESSAGE = 2000
+MAX_TEXT = 300
+MAX_WORD = 100
 MIN_SECRET = 8
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
     """What an error body says, whatever its shape.
 
-    `words` is every machine code in it, lower case; `wait` a duration the provider asks to be left alone for.
+    `words` is every machine code in it, lower case; `wait` a duration the provider asks to be left alone for; `limit`
+    how many characters of the message are worth passing on.
     """
 
     message: str = ""
@@ -33,6 +36,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
     param: str | None = None
     code: str | None = None
     wait: str = ""
+    limit: int = MAX_MESSAGE
 
 
 QUOTA_WORDS = frozenset(
@@ -71,15 +75,18 @@ _QUOTA_TEXT = re.compile(
 )
 _OVERLOAD_TEXT = re.compile(r"overloaded|over capacity|\bmodel (is )?busy\b", re.IGNORECASE)
 _MODEL_TEXT = re.compile(r"model not exist|model identifier is invalid", re.IGNORECASE)
+_MARKUP = re.compile(r"<[a-zA-Z/!?]")
+_ERROR_STATUS = re.compile(r"[45][0-9]{2}")
+_MAX_CODE = 10**9
 # Anything that looks like a credential: providers like to quote the key they refuse.
 _SECRET_TEXT = re.compile(
     r"\b(sk|gsk|xai|hf|nvapi|pplx|csk|fw|key|r8)[-_][A-Za-z0-9*_\-]{6,}|\bAIza[A-Za-z0-9*_\-]{6,}|Bearer\s+\S+"
 )
 
 
-def classify(status: int, headers: Mapping[str, str], body: bytes, provider: str, secret: Secret | None) -> Fault:
-    """The fault a reply is. `provider` is named in the message; nothing of `secret` survives in it."""
-    error = parse_error(body)
+def classify(status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret]) -> Fault:
+    """The fault a reply is, whatever its bytes. Nothing of `secrets` survives in it; its message names no provider."""
+    error = parse_error(body, headers.get("content-type", ""))
     kind = _by_body(error, status) or _by_status(status)
     if kind is FaultClass.RATE_LIMITED and headers.get("x-ratelimit-limit-req-minute") == "0":
         # Mistral's way to say that the credential has no share of this model at all.
@@ -88,40 +95,40 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, provider: str
     wait = None if status == 200 else retry_after_s(headers)
     if wait is None and error.wait:
         wait = retry_after_s({"retry-after": error.wait})
-    message = redact(error.message, secret)[:MAX_MESSAGE] or f"status {status} without an explanation"
+    message = redact(error.message, secrets)[: error.limit].strip() or f"status {status} without an explanation"
     if kind is FaultClass.BAD_CREDENTIAL:
-        message = f"{provider} refused the gateway's credential; its operator has to look at it ({message})"
+        message = f"it refused the gateway's credential; its operator has to look at it ({message})"
     elif kind is FaultClass.SERVER_ERROR and 300 <= status < 400:
-        message = f"{provider} answered with a redirect ({status}), which is never followed"
-    else:
-        message = f"{provider}: {message}"
+        message = f"it answered with a redirect ({status}), which is never followed"
     client_fault = kind in (FaultClass.BAD_REQUEST, FaultClass.UNSUPPORTED)
     return Fault(
         kind,
         message,
         status=status,
         retry_after_s=wait,
-        param=redact(error.param, secret) if client_fault and error.param else None,
-        code=redact(error.code, secret) if client_fault and error.code else None,
+        param=redact(error.param, secrets)[:MAX_WORD] if client_fault and error.param else None,
+        code=redact(error.code, secrets)[:MAX_WORD] if client_fault and error.code else None,
     )
 
 
-def redact(text: str, secret: Secret | None) -> str:
-    """The text without the credential and without anything that looks like one.
+def redact(text: str, secrets: Sequence[Secret]) -> str:
+    """The text without these secrets and without anything that looks like a credential.
 
     A shorter one than `MIN_SECRET` characters stands for none (`x`, `none`): taking it out would only garble the text.
     """
-    if secret and len(secret.reveal()) >= MIN_SECRET:
-        text = text.replace(secret.reveal(), "[redacted]")
+    # The longest first: of one that is part of another the rest would be left.
+    for secret in sorted((secret.reveal() for secret in secrets), key=len, reverse=True):
+        if len(secret) >= MIN_SECRET:
+            text = text.replace(secret, "[redacted]")
     return _SECRET_TEXT.sub("[redacted]", text)
 
 
-def parse_error(body: bytes) -> ErrorBody:
-    """Read an error body of any known shape; an unreadable one says nothing."""
+def parse_error(body: bytes, content_type: str = "") -> ErrorBody:
+    """Read an error body of any known shape, plain text included; an unreadable one says nothing."""
     try:
         value = json.parse(body)
     except json.DecodeError:
-        return ErrorBody()
+        return ErrorBody(message=_plain_text(body, content_type), limit=MAX_TEXT)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, dict):
@@ -130,19 +137,17 @@ def parse_error(body: bytes) -> ErrorBody:
     if isinstance(inner, dict) and isinstance(inner.get("error"), str | dict):
         inner = inner["error"]
     if isinstance(inner, str):
-        message = inner if inner != value.get("error") else str(value.get("message") or inner)
+        message = inner if inner != value.get("error") else _text(value.get("message")) or inner
         return ErrorBody(message=message, words=_words(value))
     if isinstance(inner, list):
         return _from_detail(inner)
     if not isinstance(inner, dict):
         return ErrorBody()
-    message = inner.get("message") or inner.get("msg") or ""
-    param, code = inner.get("param"), inner.get("code")
     return ErrorBody(
-        message=message if isinstance(message, str) else "",
+        message=_text(inner.get("message")) or _text(inner.get("msg")),
         words=_words(inner),
-        param=param if isinstance(param, str) else None,
-        code=code if isinstance(code, str) else None,
+        param=_text(inner.get("param")) or None,
+        code=_text(inner.get("code")) or None,
         wait=_wait(inner),
     )
 
@@ -152,10 +157,27 @@ def _from_detail(detail: list[Any]) -> ErrorBody:
     said, param = [], None
     for item in detail:
         if isinstance(item, dict):
-            loc = ".".join(str(part) for part in _list(item.get("loc")) if part != "body")
+            parts = [part for part in _list(item.get("loc")) if isinstance(part, str | int) and part != "body"]
+            loc, msg = ".".join(map(str, parts)), _text(item.get("msg"))
             param = param or loc or None
-            said.append(f"{loc}: {item.get('msg', '')}" if loc else str(item.get("msg", "")))
+            said.append(f"{loc}: {msg}" if loc else msg)
     return ErrorBody(message="; ".join(said), param=param)
+
+
+def _plain_text(body: bytes, content_type: str) -> str:
+    """The body as one printable line, when it is declared as plain text or as nothing; markup is never passed on."""
+    if content_type.partition(";")[0].strip().lower() not in ("", "text/plain"):
+        return ""
+    try:
+        line = " ".join(body.decode("utf-8-sig").split())
+    except UnicodeDecodeError:
+        return ""
+    # JSON that broke off is no text either.
+    return "" if line.startswith(("{", "[", '"')) or _MARKUP.search(line) or not line.isprintable() else line
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _first(errors: object) -> object:
@@ -177,13 +199,14 @@ def _words(error: dict[str, Any]) -> frozenset[str]:
     found: set[str] = set()
     for name in ("code", "type", "status", "reason", "error_type"):
         value = error.get(name)
-        if isinstance(value, str | int):
+        # A number of thousands of digits is no code, and Python refuses to write it out.
+        if isinstance(value, str) or (isinstance(value, int) and 0 <= value <= _MAX_CODE):
             found.add(str(value).lower())
     for nested in [error.get("innererror"), *_list(error.get("details"))]:
         if isinstance(nested, dict):
             found |= {str(nested[key]).lower() for key in ("code", "reason") if isinstance(nested.get(key), str)}
             for violation in _list(nested.get("violations")):
-                if isinstance(violation, dict) and "perday" in str(violation.get("quotaId", "")).lower():
+                if isinstance(violation, dict) and "perday" in _text(violation.get("quotaId")).lower():
                     found.add("insufficient_quota")
     if isinstance(error.get("metadata"), dict) and error["metadata"].get("reasons"):
         found.add("content_filter")
@@ -224,7 +247,7 @@ def _by_body(error: ErrorBody, status: int) -> FaultClass | None:
 def _by_code(words: frozenset[str]) -> FaultClass:
     """An error inside a 200 often carries the status it should have had."""
     for word in words:
-        if len(word) == 3 and word.isdecimal() and 400 <= int(word) < 600:
+        if _ERROR_STATUS.fullmatch(word):
             return _by_status(int(word))
     return FaultClass.SOFT_ERROR
 

@@ -13,6 +13,13 @@ from headgate.types.secret import Secret
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_OTHER_PROXIES = ("https", "socks4", "socks4a", "socks5", "socks5h")
+_MAX_LABEL = 63
+_MAX_NAME = 253
+
+
+class ProxyVariableError(Exception):
+    """A proxy variable of the environment cannot be used; the message is one line, ready to print."""
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -21,6 +28,16 @@ class Proxy(msgspec.Struct, frozen=True):
     host: str
     port: int
     authorization: Secret | None = None
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Its user and password in every form it is sent them, which nobody else may be told."""
+        if self.authorization is None:
+            return ()
+        encoded = self.authorization.reveal().removeprefix("Basic ")
+        pair = base64.b64decode(encoded).decode()
+        user, _, password = pair.partition(":")
+        return tuple(Secret(text) for text in (encoded, pair, user, password) if text)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -39,48 +56,82 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def parse_proxy(url: str) -> Proxy:
-    """Read `http://[user:password@]host:port`. Raises ValueError saying what is not supported."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    """Read `http://[user:password@]host:port`.
+
+    Raises ValueError saying what is not supported, in fixed words: any part of what was given may be a password that
+    was not escaped, and Python's own messages quote it.
+    """
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        user, password = parts.username, parts.password
+        authorization = None if user is None else _basic(unquote(user), unquote(password or ""))
+    except ValueError:
+        raise ValueError("a proxy's URL cannot be read; it is http://[user:password@]host:port") from None
+    if parts.scheme in _OTHER_PROXIES:
+        raise ValueError(f"a proxy reached by {parts.scheme}:// is not supported; use http://host:port")
     if parts.scheme != "http":
-        raise ValueError(f"a proxy of scheme {parts.scheme!r} is not supported; use http://host:port")
-    if not parts.hostname:
-        raise ValueError("a proxy needs a host: http://host:port")
+        raise ValueError("a proxy's URL must begin with http://")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError("a proxy's URL must end after its port; a '/' in its password is written %2F")
-    authorization = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = Secret("Basic " + base64.b64encode(pair.encode()).decode())
+    if not parts.hostname or not is_host(parts.hostname):
+        raise ValueError("a proxy needs a host: http://host:port")
     try:
         port = parts.port or 80
     except ValueError:
-        # Python's message quotes what stands there, which may be a password that was not escaped.
         raise ValueError("a proxy's port must be a number up to 65535") from None
     return Proxy(parts.hostname, port, authorization)
+
+
+def _basic(user: str, password: str) -> Secret:
+    return Secret("Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
+
+
+def is_host(host: str) -> bool:
+    """Whether a URL's host can be looked up: an address, or labels of 1 to 63 bytes, 253 in all (RFC 1035 §2.3.4)."""
+    name = host.removesuffix(".")
+    return ":" in host or (len(name) <= _MAX_NAME and all(0 < len(label) <= _MAX_LABEL for label in name.split(".")))
 
 
 def origin_of(base_url: str, proxy_url: str | None, env: Mapping[str, str]) -> Origin:
     """The origin of a base URL; the proxy is the one given, else the environment's (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
 
-    Raises ValueError for a URL or proxy that cannot be used.
+    Raises ValueError for a URL or proxy that cannot be used, in words that repeat neither.
     """
-    parts = urlsplit(base_url)
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(f"not an http or https URL: {base_url!r}")
-    port = parts.port or DEFAULT_PORTS[parts.scheme]
-    host = parts.hostname.encode("idna").decode() if not parts.hostname.isascii() else parts.hostname
+    try:
+        parts = urlsplit(base_url)
+        scheme, host = parts.scheme, parts.hostname or ""
+        port = parts.port or DEFAULT_PORTS.get(scheme, 0)
+        host = host if host.isascii() else host.encode("idna").decode()
+    except ValueError:
+        raise ValueError("its base_url cannot be read") from None
+    if scheme not in DEFAULT_PORTS or not is_host(host):
+        raise ValueError("its base_url is no http:// or https:// address of a host")
     if proxy_url is None:
-        proxy_url = _proxy_from(env, parts.scheme, host, port)
-    return Origin(parts.scheme, host, port, parse_proxy(proxy_url) if proxy_url else None)
+        proxy_url = _proxy_from(env, scheme, host, port)
+    return Origin(scheme, host, port, parse_proxy(proxy_url) if proxy_url else None)
+
+
+def check_proxy_variables(env: Mapping[str, str]) -> None:
+    """Raises ProxyVariableError naming a proxy variable that counts and cannot be used, never its value."""
+    for scheme in DEFAULT_PORTS:
+        name = _proxy_variable(env, scheme)
+        try:
+            if name is not None:
+                parse_proxy(env[name])
+        except ValueError as error:
+            raise ProxyVariableError(f"{name}: {error}") from None
+
+
+def _proxy_variable(env: Mapping[str, str], scheme: str) -> str | None:
+    """The variable that says which proxy leads to addresses of this scheme; an empty one says nothing."""
+    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY")
+    return next((name for name in names if env.get(name)), None)
 
 
 def _proxy_from(env: Mapping[str, str], scheme: str, host: str, port: int) -> str | None:
-    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
-        url = env.get(name)
-        if url:
-            exempt = env.get("no_proxy") or env.get("NO_PROXY") or ""
-            return None if is_exempt(host, port, exempt) else url
-    return None
+    name = _proxy_variable(env, scheme)
+    exempt = env.get("no_proxy") or env.get("NO_PROXY") or ""
+    return None if name is None or is_exempt(host, port, exempt) else env[name]
 
 
 def is_exempt(host: str, port: int, no_proxy: str) -> bool:

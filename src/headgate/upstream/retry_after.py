@@ -50,6 +50,9 @@ def _until(value: str, now: datetime) -> float | None:
             when = datetime.fromisoformat(value)
         except ValueError:
             return None
+    except OverflowError:
+        # A year or an offset of more digits than a date can have.
+        return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return (when - now).total_seconds()

@@ -19,6 +19,12 @@ T = TypeVar("T")
 encode = msgspec.json.Encoder().encode
 
 
+def pretty(value: Any) -> bytes:
+    """A value as JSON for people: one field a line, indented."""
+    return msgspec.json.format(encode(value), indent=2)
+
+
+
 class Decoder(Generic[T]):
     """Decodes one type again and again; fields a struct does not name are skipped, not decoded."""
 

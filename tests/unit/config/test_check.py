@@ -175,6 +175,30 @@ def test_local_providers_need_nothing() -> None:
     assert load("providers:\n  ollama:\n  vllm: {}").document.providers["ollama"].api_key is None
 
 
+def test_models_of_the_sandbox_are_checked_and_cannot_claim_names_of_others() -> None:
+    assert problems("providers:\n  sandbox:\n    models:\n    - {id: a}\n    - {id: a}\n    - {id: 'x-*'}") == [
+        "headgate.yaml:5: providers.sandbox.models[1].id: 'a' is already declared in models[0]",
+        "headgate.yaml:6: providers.sandbox.models[2].id: sandbox takes any id as sandbox/<id> anyway; a * would claim"
+        " names of others",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "keys: [{name: '${V}', secret: aaaaaaaaaaaaaaaaaaaa}, {name: '${V}', secret: bbbbbbbbbbbbbbbbbbbb}]",
+        "providers: {p: {dialect: '${V}', base_url: 'http://127.0.0.1:1/v1'}}",
+        "providers: {ollama: {quirks: ['${V}']}}",
+        "providers: {ollama: {models: [{id: '${V}'}, {id: '${V}'}]}}",
+        "providers: {ollama: {credentials: [{name: '${V}', api_key: a}, {name: '${V}', api_key: b}]}}",
+    ],
+)
+def test_a_value_from_a_variable_is_told_by_the_variable(text: str) -> None:
+    (found,) = problems(text, {"V": "hunter2"})
+    assert "hunter2" not in found
+    assert "'${V}'" in found
+
+
 def test_only_the_sandbox_has_a_pace() -> None:
     assert problems("providers: {groq: {api_key: x, pace: {per_token_s: 1}}}") == [
         "headgate.yaml:1: providers.groq.pace: only a provider that runs inside Headgate has a pace of our choosing"

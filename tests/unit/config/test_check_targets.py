@@ -4,6 +4,7 @@ import pytest
 
 from headgate.catalog.offers import load_offers
 from tests.unit.config.loading import problems, warnings
+from tests.unit.config.test_load import ARCHITECTURE_EXAMPLE
 
 HOSTED = "providers:\n  groq: {api_key: x}\n  openai: {api_key: x}\n  ollama:\n"
 DECLARED = """\
@@ -83,6 +84,46 @@ def test_declared_models_are_good_targets(target: str) -> None:
 def test_a_target_that_nobody_offers_is_named_with_what_is_near(providers: str, target: str, message: str) -> None:
     (found,) = found_for(providers, target)
     assert found.startswith(f"headgate.yaml:4: models.r.targets[0]: {message}")
+
+
+def test_a_typo_of_a_provider_that_is_not_configured_is_told_with_how_to_add_it() -> None:
+    (found,) = found_for(DECLARED, "gorq/llama-3.1-8b-instant")
+    assert found.endswith(
+        "'gorq/llama-3.1-8b-instant': no provider is called gorq; did you mean groq/llama-3.1-8b-instant? It needs the"
+        " provider groq, which is not configured; set GROQ_API_KEY, or add groq: {api_key: …} under providers"
+    )
+
+
+def test_a_typo_is_looked_for_among_the_configured_providers_first() -> None:
+    near = DECLARED.replace("mybox:", "groqq:")
+    (found,) = found_for(near, "gorq/alpha")
+    assert found.endswith("'gorq/alpha': no provider is called gorq; did you mean groqq/alpha?")
+
+
+@pytest.mark.parametrize("target", ["${T}", "mybox/${T}", "${T}/alpha", "deepinfra/${T}", "gorq/${T}"])
+def test_a_value_from_a_variable_is_not_shown(target: str) -> None:
+    value = "hunter2hunter2"
+    (found,) = problems(route(target) + DECLARED, {"T": value})
+    assert value not in found
+    assert target in found
+
+
+def test_a_target_that_stands_twice_is_told_without_the_value_of_its_variable() -> None:
+    text = f"{DECLARED}models: {{r: {{targets: ['ollama/${{T}}', 'ollama/${{T}}']}}}}".replace(
+        "providers:", "providers:\n  ollama:"
+    )
+    (found,) = warnings(text, {"T": "hunter2"})
+    assert found.endswith("'ollama/${T}' stands here a second time")
+
+
+def test_the_example_of_the_design_says_what_is_missing_and_what_to_do() -> None:
+    env = {"HEADGATE_KEY": "a-key-of-twenty-characters", "DEEPINFRA_API_KEY": "x"}
+    assert problems(ARCHITECTURE_EXAMPLE, env) == [
+        "headgate.yaml:20: models.fast-llama.targets[1]: 'groq/llama-3.1-8b-instant' needs the provider groq, which is"
+        " not configured; set GROQ_API_KEY, or add groq: {api_key: …} under providers",
+        "headgate.yaml:22: models.fast-llama.fallback[0]: 'openai/gpt-4o-mini' needs the provider openai, which is not"
+        " configured; set OPENAI_API_KEY, or add openai: {api_key: …} under providers",
+    ]
 
 
 def test_a_fallback_that_nobody_offers_is_named_too() -> None:

@@ -237,9 +237,24 @@ def test_keys_are_kept_as_hashes_and_the_document_wins() -> None:
     assert (principal.key, principal.models) == ("dev", ("fast",))
     assert principal.limits == KeyLimits(rpm=6, tpm=7, concurrent=8)
     assert principal.budget == Budget(limit_pusd=2_500_000_000_000, per="week")
-    assert made.keys[b"other"].key == "first"
+    assert list(made.keys) == [key_hash(SECRET.encode())], "a key made outside the document counts beside those in it"
     assert (made.revision, made.created) == (4, 5)
     assert SECRET not in repr(made.keys)
+
+
+def test_a_key_made_outside_counts_while_the_document_declares_none() -> None:
+    issued = {b"other": Principal(key="first")}
+    document = load("providers: {sandbox: {}}").document
+    assert compile_snapshot(document, revision=1, created=0, issued_keys=issued).keys == issued
+
+
+def test_the_sandbox_serves_its_own_names_beside_a_declared_one() -> None:
+    made = snapshot("providers: {sandbox: {models: [{id: mine}]}}")
+    check_consistency(made)
+    for name in ("sandbox/mine", "sandbox/hello", "sandbox/429"):
+        found = resolve(made, name)
+        assert found is not None
+        assert [one.upstream_id for one in found.targets] == [name.partition("/")[2]]
 
 
 def test_what_the_server_section_says_reaches_the_snapshot() -> None:

@@ -138,6 +138,11 @@ def test_a_price_that_is_not_exact_text_is_refused(price: str, message: str) -> 
         ("https://h:99999/v1", "this URL has a host or a port that cannot be read"),
         ("https://[::1/v1", "this URL has a host or a port that cannot be read"),
         ("https://h:0/v1", "this URL names port 0"),
+        ("https://a..b/v1", "names a host that cannot be: each part between its dots has 1 to 63 characters"),
+        (
+            f"https://{'x' * 64}.test/v1",
+            "names a host that cannot be: each part between its dots has 1 to 63 characters",
+        ),
         ("https://h /v1", "this URL holds a space or a character beyond ASCII"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headgate.config.document import Document
-from headgate.config.load import MAX_BYTES, load_document
+from headgate.config.load import MAX_BYTES, Loader, load_document
 from headgate.config.problems import ConfigError
 from headgate.providers.sandbox import SANDBOX
 from tests.unit.config.loading import FILE, MYBOX, load, problems, warnings
@@ -182,6 +182,41 @@ def test_a_file_that_may_not_be_read_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / FILE).touch(mode=0)
     with pytest.raises(ConfigError, match="cannot be read: permission denied"):
         load_document(None, {}, tmp_path)
+
+
+def test_what_is_not_a_regular_file_is_refused_also_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/null")
+    for name in ("link", "/dev/null"):
+        with pytest.raises(ConfigError, match=rf"^{name}: cannot be read: not a regular file$"):
+            load_document(Path(name), {}, tmp_path)
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    write(tmp_path, "real.yaml", 5)
+    (tmp_path / FILE).symlink_to("real.yaml")
+    assert load_document(None, {}, tmp_path).document.server.port == 5
+
+
+def test_once_it_came_from_a_file_it_always_comes_from_that_file(tmp_path: Path) -> None:
+    loader = Loader(None, {"GROQ_API_KEY": "g"}, tmp_path)
+    assert list(loader().document.providers) == ["groq"]
+    write(tmp_path, FILE, 1)
+    first = loader()
+    assert (first.source, first.document.server.port) == (FILE, 1)
+    (tmp_path / FILE).unlink()
+    with pytest.raises(ConfigError, match="no such file"):
+        loader()
+    write(tmp_path, FILE, 2)
+    assert (loader().source, loader().document.server.port) == (FILE, 2)
+
+
+def test_a_file_that_was_never_good_does_not_bind_the_loader(tmp_path: Path) -> None:
+    loader = Loader(None, {}, tmp_path)
+    (tmp_path / FILE).write_text("servr: 1")
+    with pytest.raises(ConfigError):
+        loader()
+    (tmp_path / FILE).unlink()
+    assert loader().path is None
 
 
 def test_no_secret_shows_in_the_loaded_document() -> None:

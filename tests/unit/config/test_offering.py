@@ -110,6 +110,15 @@ def test_a_provider_of_which_nothing_is_known_offers_anything() -> None:
     assert [offer.upstream_id for offer in offers["github"]] == ["*"]
 
 
+def test_the_sandbox_offers_anything_also_beside_declared_models() -> None:
+    document = load('providers: {sandbox: {models: [{id: mine, input_usd_per_mtok: "1"}]}}').document
+    offers = offers_of(document)["sandbox"]
+    assert [(offer.upstream_id, offer.declared) for offer in offers] == [("mine", True), ("*", False)]
+    market = Offering({"sandbox": offers})
+    assert meaning(market, "sandbox/mine") == ["sandbox/mine"]
+    assert meaning(market, "sandbox/429") == ["sandbox/*"]
+
+
 def test_every_name_of_the_whole_catalog_means_something_it_names() -> None:
     market = Offering(load_offers(list(PROVIDERS)))
     assert len(market.names) > 1000

@@ -10,8 +10,9 @@ import pytest
 
 from headgate.config.compile import compile_snapshot
 from headgate.config.document import Document
-from headgate.config.load import Loaded, load_document
+from headgate.config.load import Loaded, Loader
 from headgate.config.reload import Watcher
+from headgate.types.principal import Principal
 from headgate.types.snapshot import Snapshot
 from tests.unit.config.loading import FILE, MYBOX
 
@@ -27,6 +28,8 @@ class Bench:
         self.folder = folder
         self.file = folder / FILE
         self.env: dict[str, str] = {}
+        self.issued: dict[bytes, Principal] = {bytes(32): Principal(key="first-run")}
+        self.loader = Loader(None, self.env, folder)
         self._news = asyncio.Event()
         self.published: list[Snapshot] = []
         self.complaints: list[str] = []
@@ -42,10 +45,10 @@ class Bench:
         )
 
     def load(self) -> Loaded:
-        return load_document(None, self.env, self.folder)
+        return self.loader()
 
     def build(self, document: Document, revision: int) -> Snapshot:
-        return compile_snapshot(document, revision=revision, created=0, issued_keys={})
+        return compile_snapshot(document, revision=revision, created=0, issued_keys=self.issued)
 
     def write(self, text: str) -> None:
         self.file.write_text(text)
@@ -156,13 +159,16 @@ async def test_a_broken_file_keeps_the_old_snapshot_and_says_why_once(tmp_path: 
     assert b.published[0].revision == 2
 
 
-async def test_a_file_that_disappears_and_comes_back_is_followed(tmp_path: Path) -> None:
+async def test_a_file_that_disappears_keeps_the_old_snapshot_and_is_taken_up_when_it_is_back(tmp_path: Path) -> None:
     b = bench(tmp_path)
-    b.env["HEADGATE_CONFIG"] = FILE
+    b.env["GROQ_API_KEY"] = "would be the configuration if there were no file"
     b.watcher.start()
     b.file.unlink()
     await b.until(lambda: len(b.complaints) == 1)
-    assert "headgate.yaml: cannot be read: no such file or directory" in b.complaints[0]
+    await b.looks()
+    assert b.published == []
+    assert len(b.complaints) == 1
+    assert b.complaints[0].endswith("headgate.yaml: cannot be read: no such file or directory")
     b.write(with_route("back"))
     await b.until(lambda: len(b.published) == 1)
     await b.watcher.stop()
@@ -210,6 +216,40 @@ async def test_a_poke_reloads_at_once_and_even_what_has_not_changed(tmp_path: Pa
     assert list(b.published[1].routes) == ["poked"]
 
 
+async def test_a_device_in_place_of_the_file_is_refused_without_reading_it(tmp_path: Path) -> None:
+    b = bench(tmp_path)
+    b.watcher.start()
+    (tmp_path / "device").symlink_to("/dev/null")
+    (tmp_path / "device").replace(b.file)
+    await b.until(lambda: len(b.complaints) == 1)
+    assert b.complaints[0].endswith("headgate.yaml: cannot be read: not a regular file")
+    b.file.unlink()
+    b.write(with_route("back"))
+    await b.until(lambda: len(b.published) == 1)
+    await b.watcher.stop()
+
+
+async def test_a_document_that_leaves_nobody_a_key_is_not_taken_over(tmp_path: Path) -> None:
+    b = bench(tmp_path)
+    b.issued.clear()
+    b.write(f"keys: [{{name: a, secret: {SECRET}}}]\n{MYBOX}")
+    watcher = Watcher(
+        b.load(), revision=1, load=b.load, build=b.build, publish=b.publish, complain=b.complain, interval_s=0.01
+    )
+    watcher.start()
+    b.write(MYBOX)
+    await b.until(lambda: len(b.complaints) == 1)
+    assert b.published == []
+    assert b.complaints[0].splitlines()[1] == (
+        "headgate.yaml: keys: holds no key any more, and nobody could use the gateway; declare one, or restart to use"
+        " the first-run key"
+    )
+    b.write(f"keys: [{{name: b, secret: {SECRET}}}]\n{MYBOX}")
+    await b.until(lambda: len(b.published) == 1)
+    await watcher.stop()
+    assert [principal.key for principal in b.published[0].keys.values()] == ["b"]
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
 async def test_sighup_reloads(tmp_path: Path) -> None:
     b = bench(tmp_path, interval_s=NEVER_S)
@@ -227,6 +267,7 @@ async def test_sighup_reloads(tmp_path: Path) -> None:
 async def test_without_a_file_a_poke_finds_one_that_was_made_since(tmp_path: Path) -> None:
     b = bench(tmp_path)
     b.file.unlink()
+    b.loader = Loader(None, b.env, tmp_path)
     watcher = Watcher(
         b.load(),
         revision=1,

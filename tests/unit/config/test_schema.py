@@ -10,6 +10,7 @@ import yaml
 from headgate.config.load import load_document
 from headgate.config.schema import document_schema
 from headgate.wire import json
+from tests.unit.config.loading import problems
 from tests.unit.config.test_load import ARCHITECTURE_EXAMPLE
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "headgate.yaml"
@@ -54,12 +55,54 @@ def test_every_field_of_the_schema_is_described() -> None:
         {"server": {"port": "${PORT}"}},
         {"providers": {"ollama": None}},
         {"hold": "${HOLD:-full}"},
+        {"keys": [{"name": "a", "secret": "${K}"}]},
+        {"providers": {"sandbox": {"models": [{"id": "a", "capabilities": ["images", "audio", "files", "n"]}]}}},
         {"hedge": {"after": 2}},
         {"models": {"a": {"targets": ["x"], "policy": "ordered", "retries": "${N}"}}},
     ],
 )
 def test_the_schema_admits_what_the_loader_admits(document: Any) -> None:
     assert accepts(document)
+
+
+def keywords(node: Any) -> set[str]:
+    """Every keyword of a schema; names of properties and definitions are not keywords."""
+    if isinstance(node, list):
+        return set().union(*map(keywords, node))
+    if not isinstance(node, dict):
+        return set()
+    found = set(node)
+    for key, value in node.items():
+        if key in ("properties", "$defs"):
+            found |= set().union(*map(keywords, value.values()))
+        elif key not in ("default", "enum"):
+            found |= keywords(value)
+    return found
+
+
+def test_the_schema_holds_no_word_that_json_schema_does_not_know() -> None:
+    known = set(jsonschema.Draft202012Validator.VALIDATORS)
+    assert keywords(SCHEMA) - known == {"$schema", "$defs", "title", "description", "default"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"retries": 11},
+        {"retries": -1},
+        {"timeouts": {"gap_s": 0}},
+        {"timeouts": {"gap_s": 86_401}},
+        {"server": {"body_timeout_s": 0}},
+        {"health": {"failures": 0}},
+        {"keys": [{"name": "a", "secret": "s" * 20, "limits": {"rpm": 0}}]},
+        {"providers": {"sandbox": {"pace": {"per_token_s": -1}}}},
+        {"providers": {"sandbox": {"models": [{"id": "a", "context_tokens": 0}]}}},
+    ],
+)
+def test_a_number_out_of_bounds_is_refused_by_the_schema_and_by_the_loader(document: dict[str, Any]) -> None:
+    assert not accepts(document)
+    (found,) = problems(yaml.safe_dump({"providers": {"sandbox": {}}, **document}))
+    assert "must be" in found
 
 
 @pytest.mark.parametrize(

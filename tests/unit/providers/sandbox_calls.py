@@ -9,6 +9,27 @@ from headgate.providers.sandbox import script_for
 from headgate.types.script import Script
 
 HELLO = [{"role": "user", "content": "Hello there"}]
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "unit": {"enum": ["C", "F"]}},
+            "required": ["city", "unit"],
+        },
+    },
+}
+TIME = {"type": "function", "function": {"name": "time"}}
+AFTER_TOOL = [
+    {"role": "user", "content": "How warm is it?"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "21 degrees"},
+]
 
 
 def play(operation: str = "chat", **fields: Any) -> Script:

@@ -174,4 +174,5 @@ BODIES: dict[str, tuple[int, Any, FaultClass]] = {
     "without a status inside": (200, openai("Sorry.", "server_error"), F.SOFT_ERROR),
     "text inside": (200, {"error": "sorry"}, F.SOFT_ERROR),
     "a code of thousands of digits": (200, {"error": {"code": "9" * 5000, "message": "x"}}, F.SOFT_ERROR),
+    "a number of thousands of digits": (200, b'{"error":{"code":%b,"message":"x"}}' % (b"9" * 5000), F.SOFT_ERROR),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from headgate.types.deployment import Body, Operation, StreamUsage
 from headgate.types.fault import FaultClass
 from headgate.types.script import Script, Step
 from headgate.types.secret import Secret
-from headgate.upstream.call import Caller, patched
+from headgate.upstream.call import Caller, patched, secrets_of
 from headgate.upstream.pool import Pool
 from tests.fakes.provider import FakeProvider, Request, json_reply
 from tests.upstream.calling import candidate, envelope
@@ -113,9 +114,11 @@ async def test_the_operators_headers_are_sent_and_come_before_ours(pool: Pool) -
     assert [name.lower() for name, _ in request.headers].count(b"user-agent") == 1
 
 
-@pytest.mark.parametrize("base_url", ["http://", "ftp://x.test", "http://x.test:99999/v1"])
+@pytest.mark.parametrize(
+    "base_url", ["http://", "ftp://x.test", "http://x.test:99999/v1", "http://a..b/v1", f"http://{'x' * 64}.test/v1"]
+)
 async def test_a_base_url_that_leads_nowhere_is_a_failure_to_connect(base_url: str, pool: Pool) -> None:
-    with failing(FaultClass.CONNECT_FAILED, saying="fake cannot be called"):
+    with failing(FaultClass.CONNECT_FAILED, saying="it cannot be called: its base_url"):
         await Caller(pool, {}).open(candidate(base_url), envelope(), clocks(), [])
 
 
@@ -250,3 +253,24 @@ async def test_a_credential_that_no_header_can_hold_is_refused_and_not_sent(secr
 async def test_a_path_is_sent_as_a_url_can_hold_it(pool: Pool) -> None:
     request = await sent(pool, path="/a b/é/%20/@cf")
     assert request.path == "/v1/a%20b/%C3%A9/%20/@cf/chat/completions"
+
+
+def told(env: dict[str, str] | None = None, base_url: str = "http://x.test", **named: Any) -> set[str]:
+    """What a caller would take out of anything this upstream says."""
+    deployment = candidate(base_url, **named).deployment
+    return {secret.reveal() for secret in secrets_of(deployment, env or {})}
+
+
+def test_the_secrets_of_an_upstream_are_its_credential_its_headers_and_its_proxys_userinfo() -> None:
+    headers = (("x-tenant", Secret("tenant-4711")), ("x-pass", Secret("Token hidden-token")))
+    assert told(headers=headers, secret=None) == {"tenant-4711", "Token hidden-token", "hidden-token"}
+    assert told() == {"sk-very-secret"}
+    pair = base64.b64encode(b"someone:hunter22").decode()
+    proxy = {"someone:hunter22", "someone", "hunter22", pair}
+    assert told(proxy=Secret("http://someone:hunter22@127.0.0.1:1"), secret=None) == proxy
+    assert told({"HTTP_PROXY": "http://someone:hunter22@127.0.0.1:1"}, secret=None) == proxy
+    assert told({"HTTP_PROXY": "socks5://someone:hunter22@127.0.0.1:1"}, secret=None) == set()
+
+
+def test_a_script_has_secrets_too() -> None:
+    assert told(base_url="sandbox:", secret="sk-something") == {"sk-something"}

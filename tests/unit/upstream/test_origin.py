@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.upstream.origin import Origin, Proxy, is_exempt, origin_of, parse_proxy
+from headgate.upstream.origin import (
+    Origin,
+    Proxy,
+    ProxyVariableError,
+    check_proxy_variables,
+    is_exempt,
+    is_host,
+    origin_of,
+    parse_proxy,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,11 +43,26 @@ def test_a_base_url_has_one_origin(url: str, origin: Origin, authority: str) -> 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "api.test/v1", "ftp://api.test", "https:///v1", "http://api.test:99999", "http://api.test:x", "http://[::1"],
+    [
+        "",
+        "api.test/v1",
+        "ftp://api.test/hunter22",
+        "https:///hunter22",
+        "http://api.test:99999",
+        "http://api.test:hunter22",
+        "http://[::1",
+        "http://[hunter22]/",
+        "http://hunter22..test/v1",
+        f"http://{'hunter22' * 8}.test/v1",
+        f"http://{'é' * 80}.test/v1",
+        "http://hunter22\u2100.test",
+    ],
 )
-def test_what_is_no_address_is_a_value_error(url: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+def test_what_is_no_address_is_a_value_error_that_does_not_repeat_it(url: str) -> None:
+    with pytest.raises(ValueError, match="base_url") as caught:
         origin_of(url, None, {})
+    assert "hunter22" not in str(caught.value)
+    assert str(caught.value).isascii()
 
 
 def test_equal_origins_share_their_connections() -> None:
@@ -85,12 +109,89 @@ def test_a_proxy_url_is_read(url: str, host: str, port: int, pair: str | None) -
         "http://u:hunter22@proxy.test:99999",
         "http://u:hunter22/x@proxy.test:1",
         "http://u:1/hunter22@proxy.test:x",
+        "http://u:hunter22@proxy.test:hunter22",
+        "http://u:hunter22?x@proxy.test:1",
+        "http://u:hunter22#x@proxy.test:1",
+        "http://u:hunter22[@proxy.test:1",
+        "http://u:hunter22\u2100@proxy.test:1",
+        "http://u:hunter22\udcff@proxy.test:1",
+        "http://u:p@[hunter22]:1",
+        "http://u:p@hunter22..test:1",
+        "hunter22://proxy.test:1",
+        "u:hunter22://@proxy.test:1",
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_a_value_error_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match="proxy") as caught:
         parse_proxy(url)
     assert "hunter22" not in str(caught.value)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text("/?#@:[]%x\u2100\udcff ", max_size=6), st.text("/?#@:[]%x\u2100\udcff ", max_size=6))
+def test_a_proxys_password_is_in_no_message_whatever_stands_around_it(before: str, after: str) -> None:
+    for start in ("http://user:", "http://", "user:", "socks5://user:", ""):
+        try:
+            parse_proxy(f"{start}{before}hunter22{after}@proxy.test:3128")
+        except ValueError as error:
+            assert "hunter22" not in str(error)
+            assert "proxy" in str(error)
+            assert str(error).isprintable()
+
+
+def test_a_proxy_knows_what_of_it_must_not_be_repeated() -> None:
+    proxy = parse_proxy("http://operator:p%40ssword1@proxy.test:1")
+    pair = base64.b64encode(b"operator:p@ssword1").decode()
+    assert {secret.reveal() for secret in proxy.secrets} == {pair, "operator:p@ssword1", "operator", "p@ssword1"}
+    assert parse_proxy("http://proxy.test:1").secrets == ()
+
+
+@pytest.mark.parametrize("url", ["socks5://u:hunter22@h:1", "http://u:hunter22/x@h:1", "http://h:hunter22", "https://h"])
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
+def test_a_proxy_variable_that_cannot_be_used_is_named_and_its_value_not_shown(name: str, url: str) -> None:
+    with pytest.raises(ProxyVariableError, match=f"^{name}: a proxy") as caught:
+        check_proxy_variables({"PATH": "/bin", name: url})
+    assert "hunter22" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if url.startswith("socks5"):
+        assert "not supported" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"HTTP_PROXY": "http://u:p@proxy.test:3128", "ALL_PROXY": ""},
+        {"http_proxy": "proxy.test:3128", "HTTP_PROXY": "socks5://never-looked-at:1"},
+        {"HTTP_PROXY": "http://h:1", "https_proxy": "http://h:1", "ALL_PROXY": "socks5://never-looked-at:1"},
+        {"FTP_PROXY": "ftp://h", "socks_proxy": "socks5://h:1", "NO_PROXY": "a..b"},
+    ],
+)
+def test_proxy_variables_that_are_fine_or_never_used_are_left_alone(env: dict[str, str]) -> None:
+    check_proxy_variables(env)
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("api.test", True),
+        ("api.test.", True),
+        ("under_score", True),
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("x" * 63 + ".test", True),
+        ("x" * 64 + ".test", False),
+        (".".join(["x" * 49] * 5), True),
+        (".".join(["x" * 50] * 5), False),
+        ("a..b", False),
+        (".a", False),
+        ("a..", False),
+        (".", False),
+        ("", False),
+    ],
+)
+def test_a_host_has_labels_of_1_to_63_bytes(host: str, known: bool) -> None:
+    assert is_host(host) is known
 
 
 PROXY = Proxy("proxy.test", 3128)

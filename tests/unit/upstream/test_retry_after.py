@@ -52,6 +52,9 @@ NOW = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
         ("nan", None),
         ("1e3", None),
         ("5x", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", None),
+        ("0 Jan 00:00:00 99999999999", None),
     ],
 )
 def test_retry_after_in_seconds(value: str, seconds: float | None) -> None:

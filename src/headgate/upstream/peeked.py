@@ -1,0 +1,55 @@
+"""A reply whose first bytes were looked at before it was known who would read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from headgate.upstream.exchange import Exchange
+
+# No JSON document begins with one of these; a line of an event stream does: data, event, id, retry, or a comment.
+_STREAM_STARTS = (b"d", b"e", b"i", b"r", b":")
+
+
+class PeekedExchange:
+    """An exchange that can give its first bytes twice; see `exchange.Exchange`."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._first = b""
+
+    async def looks_like_stream(self) -> bool:
+        """Whether the body begins as an event stream does, whatever it is called. Raises ExchangeFailed."""
+        while True:
+            start = self._first.removeprefix(b"\xef\xbb\xbf").lstrip()
+            if start and not b"\xef\xbb\xbf".startswith(start):
+                return start.startswith(_STREAM_STARTS)
+            data = await self._exchange.read()
+            if not data:
+                return False
+            self._first += data
+
+    @property
+    def status(self) -> int:
+        return self._exchange.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._exchange.headers
+
+    async def read(self) -> bytes:
+        first, self._first = self._first, b""
+        return first or await self._exchange.read()
+
+    async def pump(self, consume: Callable[[bytes], bool]) -> bool:
+        if self._first and not consume(await self.read()):
+            return False
+        return await self._exchange.pump(consume)
+
+    def content_started(self) -> None:
+        self._exchange.content_started()
+
+    def release(self) -> None:
+        self._exchange.release()
+
+    def cancel(self) -> None:
+        self._exchange.cancel()
