@@ -46,7 +46,10 @@ class Published:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, told when it listens, and ending with a plain return on SIGINT and SIGTERM."""
+    """uvicorn's server, told when it listens, and ending with a plain return on SIGINT and SIGTERM.
+
+    What it says at the end of the drain is said in our words.
+    """
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None], on_hangup: Callable[[], None]) -> None:
         super().__init__(config)
@@ -57,6 +60,14 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if not self.should_exit:
             self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        uvicorn_log = logging.getLogger("uvicorn.error")
+        uvicorn_log.addFilter(_tell_of_cut)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            uvicorn_log.removeFilter(_tell_of_cut)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -72,6 +83,15 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
+def _tell_of_cut(record: logging.LogRecord) -> bool:
+    """A filter that takes uvicorn's line about tasks it cancels and says what that means to an operator."""
+    if not str(record.msg).startswith("Cancel %s running task"):
+        return True
+    count = record.args[0] if isinstance(record.args, tuple) and record.args else "some"
+    log.warning("stopping: requests that the drain left unfinished are cut off: %s", count)
+    return False
+
+
 async def run(
     loaded: Loaded,
     *,
@@ -84,7 +104,8 @@ async def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let open streams finish for up to `drain_s` seconds.
 
-    `issued` are keys made outside the document; `reload` reads the document anew when it has changed.
+    `issued` are keys made outside the document, which count while it declares none; `reload` reads the document anew
+    when it has changed.
     """
 
     def build(document: Document, revision: int) -> Snapshot:
@@ -131,7 +152,10 @@ def listen(host: str, port: int) -> socket.socket:
 def server_config(
     app: Endpoints, *, connection: type[ClientConnection] = ClientConnection, drain_s: int = DRAIN_S
 ) -> uvicorn.Config:
-    """How uvicorn serves the endpoints: with our own connections, and without a word of its own in replies or logs."""
+    """How uvicorn serves the endpoints: with our own connections, and without a header of its own in replies.
+
+    It logs no requests and sets up no logging; which of its lines are shown is for `observe.log` to say.
+    """
     return uvicorn.Config(
         app,
         http=connection,

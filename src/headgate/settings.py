@@ -19,7 +19,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str | None = None
     port: int | None = None
-    config: Path | None = None
     data_dir: Path = DEFAULT_DATA_DIR
 
 
@@ -28,17 +27,15 @@ def read_settings(env: Mapping[str, str]) -> Settings:
 
     Raises SettingsError.
     """
-    config, data_dir = env.get("HEADGATE_CONFIG", ""), env.get("HEADGATE_DATA_DIR", "")
-    for name, value in (("HEADGATE_CONFIG", config), ("HEADGATE_DATA_DIR", data_dir)):
-        if "\0" in value:
-            raise SettingsError(f"{name}: {value!r} is not a path")
+    data_dir = env.get("HEADGATE_DATA_DIR", "")
+    if "\0" in data_dir:
+        raise SettingsError(f"HEADGATE_DATA_DIR: {data_dir!r} is not a path")
     port, host = env.get("HEADGATE_PORT", ""), env.get("HEADGATE_HOST", "")
     if host and (not host.isascii() or not host.isprintable() or " " in host):
         raise SettingsError(f"HEADGATE_HOST: {host!r} is not an address or a host name")
     return Settings(
         host=host or None,
         port=parse_port(port, "HEADGATE_PORT") if port else None,
-        config=Path(config) if config else None,
         data_dir=Path(data_dir) if data_dir else DEFAULT_DATA_DIR,
     )
 

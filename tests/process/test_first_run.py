@@ -115,6 +115,26 @@ def test_a_key_of_the_document_is_named_and_not_shown(home: Home) -> None:
         assert "hg-written-in-the-document" not in process.printed
         assert status(process, "hg-written-in-the-document") == 200
         assert not home.data.exists(), "a key was made that nobody asked for"
+        assert "with HEADGATE_KEY set to the secret of key dev" in process.printed
+        shell = {"PATH": os.environ["PATH"], "HEADGATE_KEY": "hg-written-in-the-document"}
+        done = subprocess.run(["bash", "-c", process.curl], env=shell, capture_output=True, timeout=60, check=True)
+        assert "choices" in json.loads(done.stdout)
+
+
+def test_with_keys_in_the_document_the_first_run_key_opens_nothing_and_no_new_one_is_made(home: Home) -> None:
+    with home.up("--port", "0") as first:
+        key = first.key
+    (home.directory / "headgate.yaml").write_text(KEYED)
+    with home.up("--port", "0") as second:
+        assert status(second, key) == 401
+    line = home.refused("--port", "0", "--new-key")
+    assert "--new-key" in line
+    assert "headgate.yaml declares keys" in line
+
+
+def test_a_pipe_in_place_of_the_document_is_one_line_and_does_not_hang(home: Home) -> None:
+    os.mkfifo(home.directory / "pipe")
+    assert "pipe: cannot be read: not a regular file" in home.refused("--config", "pipe", "--port", "0")
 
 
 def test_a_key_of_the_document_from_the_environment_is_in_the_curl_line_by_its_name(home: Home) -> None:
@@ -179,6 +199,16 @@ def test_a_host_that_is_not_ours_is_one_line(home: Home, host: str) -> None:
 def test_nothing_listens_beyond_this_machine_while_nobody_said_who_may_use_it(home: Home) -> None:
     line = home.refused("--port", "0", "--host", "0.0.0.0")
     assert "keys" in line
+
+
+def test_listening_beyond_this_machine_is_told_once_wherever_it_was_asked_for(home: Home) -> None:
+    file = home.directory / "headgate.yaml"
+    file.write_text(KEYED)
+    with home.up("--port", "0", "--host", "0.0.0.0") as process:
+        assert process.printed.count("0.0.0.0 can be reached from other machines") == 1
+    file.write_text(f"{KEYED}server: {{host: 0.0.0.0}}\n")
+    with home.up("--port", "0", "--host", "0.0.0.0") as process:
+        assert process.printed.count("0.0.0.0 can be reached from other machines") == 1
 
 
 @pytest.mark.parametrize(

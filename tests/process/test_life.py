@@ -99,7 +99,8 @@ def test_streams_longer_than_the_drain_end_with_an_error_event(documented: Home)
                 error = json.loads(rest[-1].removeprefix("data: "))["error"]
                 assert error["code"] == "shutting_down"
         assert process.wait() == 0
-    assert "Traceback" not in process.errors
+        process.until_it_says("stopping: requests that the drain left unfinished are cut off: 2\n")
+    assert len(process.errors.splitlines()) == 1, process.errors
 
 
 def test_a_json_request_longer_than_the_drain_is_told_so(documented: Home) -> None:
@@ -209,6 +210,46 @@ def test_a_broken_file_keeps_the_old_document_and_says_why(documented: Home) -> 
         file.write_text(DOCUMENT.replace("first:", "mended:"))
         process.until_it_says("revision 2")
         assert http.get("/models/mended").status_code == 200
+
+
+def test_a_removed_file_keeps_the_old_document_and_is_taken_up_when_it_is_back(documented: Home) -> None:
+    file = documented.directory / "headgate.yaml"
+    with documented.up("--port", "0", GROQ_API_KEY="not to be used") as process, client(process) as http:
+        aside = file.rename(file.with_name("aside.yaml"))
+        process.until_it_says("headgate.yaml: cannot be read: no such file or directory")
+        assert http.get("/models/first").status_code == 200
+        process.send(signal.SIGHUP)
+        deadline = time.monotonic() + 30
+        while process.errors.count("no such file") < 2:
+            assert time.monotonic() < deadline, "nothing was said to the signal"
+            time.sleep(0.02)
+        assert http.get("/models/first").status_code == 200
+        aside.rename(file)
+        process.until_it_says("revision 2")
+        assert http.get("/models/first").status_code == 200
+        assert process.errors.count("no such file") == 2
+
+
+def test_a_document_without_its_keys_is_not_taken_over(documented: Home) -> None:
+    file = documented.directory / "headgate.yaml"
+    with documented.up("--port", "0") as process, client(process) as http:
+        file.write_text(DOCUMENT.partition("\n")[2])
+        process.until_it_says("headgate.yaml: keys: holds no key any more")
+        assert http.get("/models/first").status_code == 200
+
+
+def test_keys_that_come_into_the_document_take_the_place_of_the_first_run_key_until_they_leave(home: Home) -> None:
+    file = home.directory / "headgate.yaml"
+    file.write_text(DOCUMENT.partition("\n")[2])
+    with home.up("--port", "0") as process, client(process) as http:
+        first = {"authorization": f"Bearer {process.key}"}
+        assert [http.get("/models").status_code, http.get("/models", headers=first).status_code] == [401, 200]
+        file.write_text(DOCUMENT)
+        process.until_it_says("revision 2")
+        assert [http.get("/models").status_code, http.get("/models", headers=first).status_code] == [200, 401]
+        file.write_text(DOCUMENT.partition("\n")[2])
+        process.until_it_says("revision 3")
+        assert [http.get("/models").status_code, http.get("/models", headers=first).status_code] == [401, 200]
 
 
 def test_a_key_that_leaves_the_document_opens_nothing_any_more(documented: Home) -> None:

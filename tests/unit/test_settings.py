@@ -16,16 +16,13 @@ def test_every_variable_is_read() -> None:
     env = {
         "HEADGATE_HOST": "127.0.0.2",
         "HEADGATE_PORT": "0",
-        "HEADGATE_CONFIG": "a/b.yaml",
         "HEADGATE_DATA_DIR": "/var/lib/headgate",
     }
-    assert read_settings(env) == Settings(
-        host="127.0.0.2", port=0, config=Path("a/b.yaml"), data_dir=Path("/var/lib/headgate")
-    )
+    assert read_settings(env) == Settings(host="127.0.0.2", port=0, data_dir=Path("/var/lib/headgate"))
 
 
 def test_a_variable_that_is_set_but_empty_counts_as_not_set() -> None:
-    names = ("HEADGATE_HOST", "HEADGATE_PORT", "HEADGATE_CONFIG", "HEADGATE_DATA_DIR")
+    names = ("HEADGATE_HOST", "HEADGATE_PORT", "HEADGATE_DATA_DIR")
     assert read_settings(dict.fromkeys(names, "")) == Settings()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
@@ -11,8 +12,9 @@ from headgate import __version__
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain help: in the other modes `[env NAME]` is taken for markup and vanishes, and errors come in boxes.
+    rich_markup_mode=None,
     help="One endpoint and one key in front of every model provider you already pay.",
 )
 
@@ -24,19 +26,42 @@ ConfigOption = Annotated[
 ]
 
 
+USAGE_ERROR = 2
+
+
+@runtime_checkable
+class _Sayable(Protocol):
+    """What errors of a command line have in common: the message with the option it is about."""
+
+    def format_message(self) -> str: ...
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"headgate {__version__}")
         raise typer.Exit
 
 
-@app.callback()
+def _port(text: str) -> int:
+    from headgate.settings import SettingsError, parse_port
+
+    try:
+        return parse_port(text, "--port")
+    except SettingsError as error:
+        raise typer.BadParameter(str(error).removeprefix("--port: ")) from None
+
+
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
     ] = False,
 ) -> None:
     """One endpoint and one key in front of every model provider you already pay."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(USAGE_ERROR)
 
 
 @app.command()
@@ -44,7 +69,8 @@ def up(
     config: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [env HEADGATE_HOST].")] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port, 0 for any free one [env HEADGATE_PORT].")
+        int | None,
+        typer.Option(parser=_port, metavar="PORT", help="Port, 0 for any free one [env HEADGATE_PORT]."),
     ] = None,
     new_key: Annotated[
         bool, typer.Option("--new-key", help="Make a new first-run key and revoke the old one.")
@@ -69,5 +95,11 @@ def check(
 
 
 def main() -> None:
-    """Entry point of the `headgate` script."""
-    app()
+    """Entry point of the `headgate` script. A command line that makes no sense is one line, and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        words = error.format_message() if isinstance(error, _Sayable) else str(error)
+        print(f"headgate: {' '.join(words.split())}", file=sys.stderr)
+        code = USAGE_ERROR
+    sys.exit(code)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from headgate.cli.wording import bracketed
 from headgate.config.compile import compile_snapshot
 from headgate.config.document import Document, ProviderPart
 from headgate.config.load import Loaded, load_document
@@ -28,7 +29,7 @@ def check(file: Path | None, schema: bool) -> int:
     Touches no network. Returns the exit code: 0, or 2 for a document that cannot be used.
     """
     if schema:
-        print(json.encode(document_schema()).decode())
+        print(json.pretty(document_schema()).decode())
         return OK
     try:
         loaded = load_document(file, os.environ, Path.cwd())
@@ -50,7 +51,7 @@ def report(loaded: Loaded) -> list[str]:
     server = document.server
     lines = [
         f"configuration: {loaded.source}",
-        f"server: http://{_bracketed(server.host)}:{server.port}, bodies up to {server.max_body_mb} MB",
+        f"server: http://{bracketed(server.host)}:{server.port}, bodies up to {server.max_body_mb} MB",
         "keys:",
         *_keys(loaded),
         "providers:",
@@ -73,21 +74,23 @@ def _keys(loaded: Loaded) -> list[str]:
 def _providers(loaded: Loaded) -> list[str]:
     offers = offers_of(loaded.document)
     return [
-        f"  {name}: {_host(entry)}, {_offers(name, offers[name])}, {_credentials(loaded, name, entry)}"
+        f"  {name}: {_address(entry)}, {_offers(name, offers[name])}, {_credentials(loaded, name, entry)}"
         for name, entry in loaded.document.providers.items()
     ]
 
 
-def _host(entry: ProviderPart) -> str:
+def _address(entry: ProviderPart) -> str:
     """Where it is called: the host alone, because paths can hold account numbers."""
     parts = urlsplit(entry.base_url or "")
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "inside Headgate"
 
 
 def _offers(name: str, offers: tuple[Offer, ...]) -> str:
-    if [offer.upstream_id for offer in offers] == ["*"] and not offers[0].declared:
-        return f"any model as {name}/<id>"
-    return f"{len(offers)} offer" + ("s" if len(offers) != 1 else "")
+    named = [offer for offer in offers if offer.upstream_id != "*" or offer.declared]
+    counted = f"{len(named)} offer" + ("s" if len(named) != 1 else "")
+    if len(named) == len(offers):
+        return counted
+    return f"any model as {name}/<id>" + (f", {counted}" if named else "")
 
 
 def _credentials(loaded: Loaded, name: str, entry: ProviderPart) -> str:
@@ -131,7 +134,3 @@ def _candidate(candidate: Candidate) -> str:
     if "*" not in deployment.offer.upstream_id:
         return deployment.name
     return deployment.name.replace(deployment.offer.upstream_id, candidate.upstream_id, 1)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

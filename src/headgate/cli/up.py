@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import uvloop
 
 from headgate.app import DRAIN_S, listen, run
+from headgate.cli.example import example
+from headgate.cli.wording import bracketed
 from headgate.config.check import exposure
 from headgate.config.document import Document
 from headgate.config.issued import IssuedKey, KeyFileError, first_key
-from headgate.config.load import Loaded, load_document
+from headgate.config.load import Loaded, Loader
 from headgate.config.problems import ConfigError
 from headgate.observe.log import set_up
-from headgate.routing.resolve import resolve
 from headgate.settings import SettingsError, read_settings
 from headgate.types.snapshot import Snapshot
 from headgate.upstream.origin import ProxyVariableError, check_proxy_variables
-from headgate.wire import json
 
 USAGE_ERROR = 2
 
@@ -34,27 +35,32 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
     try:
         settings = read_settings(os.environ)
         check_proxy_variables(os.environ)
-        loaded = load_document(config, os.environ, Path.cwd())
+        load = Loader(config, os.environ, Path.cwd())
+        loaded = load()
         document = loaded.document
+        if new_key and document.keys:
+            raise NoFirstKey(f"--new-key: {loaded.source} declares keys, and then only those count")
+        address = host or settings.host or document.server.host
+        notes = _exposure_notes(address, document)
         listener = _listener(
-            _host(host or settings.host or document.server.host, document),
+            address,
             port if port is not None else settings.port if settings.port is not None else document.server.port,
         )
         with listener:
             # Last of all: a key that is made for a start that fails would never be shown, and never again either.
-            key = first_key(settings.data_dir, renew=new_key) if new_key or not document.keys else None
+            key = None if document.keys else first_key(settings.data_dir, renew=new_key)
             uvloop.run(
                 run(
                     loaded,
                     issued={} if key is None else {key.hash: key.principal},
                     listener=listener,
                     env=os.environ,
-                    reload=lambda: load_document(config, os.environ, Path.cwd()),
-                    on_listening=lambda snapshot: print(banner(loaded, snapshot, key, listener), flush=True),
+                    reload=load,
+                    on_listening=lambda snapshot: print(banner(loaded, snapshot, key, listener, notes), flush=True),
                     drain_s=drain_s,
                 )
             )
-    except (ConfigError, KeyFileError, SettingsError, ProxyVariableError, CannotListen) as error:
+    except (ConfigError, KeyFileError, SettingsError, ProxyVariableError, CannotListen, NoFirstKey) as error:
         print(f"headgate: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0
@@ -64,12 +70,20 @@ class CannotListen(Exception):
     """The address cannot be listened on; the message is ready to print."""
 
 
-def _host(host: str, document: Document) -> str:
-    """The address, unless it would open the gateway to the network with nobody having said who may use it."""
+class NoFirstKey(Exception):
+    """A first-run key was asked for that would open nothing; the message is ready to print."""
+
+
+def _exposure_notes(host: str, document: Document) -> tuple[str, ...]:
+    """What to say of an address that others can reach and that the document does not name.
+
+    Raises CannotListen where that would open the gateway to the network with nobody having said who may use it.
+    """
     warning = exposure(host, len(document.keys))
     if warning is not None and not document.keys:
         raise CannotListen(warning)
-    return host
+    # The document's own address has its warning from the check of the document.
+    return () if warning is None or host == document.server.host else (warning,)
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -79,13 +93,22 @@ def _listener(host: str, port: int) -> socket.socket:
         why = error.strerror or str(error)
     except UnicodeError:
         why = "that is no host name"
-    raise CannotListen(f"cannot listen on {_bracketed(host)}:{port}: {why}; choose another with --port or --host")
+    raise CannotListen(f"cannot listen on {bracketed(host)}:{port}: {why}; choose another with --port or --host")
 
 
-def banner(loaded: Loaded, snapshot: Snapshot, key: IssuedKey | None, listener: socket.socket) -> str:
-    """What a newcomer needs: where, with which key, served by whom, and a line to paste."""
+def banner(
+    loaded: Loaded,
+    snapshot: Snapshot,
+    key: IssuedKey | None,
+    listener: socket.socket,
+    notes: Iterable[str] = (),
+) -> str:
+    """What a newcomer needs: where, with which key, served by whom, and a line to paste.
+
+    `notes` stand among the document's warnings.
+    """
     host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else _bracketed(host)
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else bracketed(host)
     base = f"http://{shown}:{port}/v1"
     lines = [
         "",
@@ -95,10 +118,11 @@ def banner(loaded: Loaded, snapshot: Snapshot, key: IssuedKey | None, listener: 
         f"  key        {_key_line(loaded, key)}",
         f"  providers  {_providers_line(loaded, snapshot)}",
     ]
-    lines += [f"  note       {warning}" for warning in loaded.warnings]
-    model = _example_model(snapshot)
-    if model is not None:
-        lines += ["", "Try it:", "", f"  {_curl(base, _key_in_shell(loaded, key), model)}"]
+    lines += [f"  note       {note}" for note in (*notes, *loaded.warnings)]
+    to_paste = example(loaded, snapshot, base, key.secret if key is not None else None)
+    if to_paste is not None:
+        lines += ["", "Try it:", "", f"  {to_paste.command}"]
+        lines += ["", *(f"  {remark}" for remark in to_paste.remarks)] if to_paste.remarks else []
     return "\n".join([*lines, "", "Stop with Ctrl-C.", ""])
 
 
@@ -120,37 +144,3 @@ def _providers_line(loaded: Loaded, snapshot: Snapshot) -> str:
             f"{', '.join(snapshot.providers)}  (built in: no headgate.yaml here, no provider's key in the environment)"
         )
     return ", ".join(f"{name} (${variable})" for name, variable in loaded.found.items())
-
-
-def _key_in_shell(loaded: Loaded, key: IssuedKey | None) -> str:
-    """The key as it goes into a shell line: itself when it has just been made, else the variable that holds it."""
-    if key is not None and key.secret is not None:
-        return key.secret.reveal()
-    for index in range(len(loaded.document.keys)):
-        if variables := loaded.origins.get(("keys", index, "secret")):
-            return f"${variables[0]}"
-    return "$HEADGATE_KEY"
-
-
-def _example_model(snapshot: Snapshot) -> str | None:
-    for name in snapshot.listed:
-        found = resolve(snapshot, name)
-        if found is not None and any(c.deployment.offer.kind in ("chat", "any") for c in found.targets):
-            return name
-    return None
-
-
-def _curl(base: str, key: str, model: str) -> str:
-    body = json.encode({"model": model, "messages": [{"role": "user", "content": "Say hello."}]}).decode()
-    return (
-        f'curl {base}/chat/completions -H "Authorization: Bearer {key}" '
-        f"-H 'Content-Type: application/json' -d {_quoted(body)}"
-    )
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -110,7 +110,10 @@ def _why_nobody(target: str, document: Document, offering: Offering) -> str:
         return f"{shown} needs {_how_to_add(row)}"
     if slash and (meant := _typo_of_provider(provider, upstream_id, offering)):
         return f"{shown}: no provider is called {shorten(provider)}; {meant}"
-    return f"no configured provider offers {shown}{_near(target, offering.names)}"
+    near = _near(target, offering.names)
+    if slash and not near and (known := [*nearest(provider, offering.pins, 1), *nearest(provider, PROVIDERS, 1)]):
+        return f"{shown}: no provider is called {shorten(provider)}; did you mean {known[0]}?"
+    return f"no configured provider offers {shown}{near}"
 
 
 def _typo_of_provider(provider: str, upstream_id: str, offering: Offering) -> str | None:

@@ -79,7 +79,7 @@ class TimeoutsPart(Part):
     first_token_s: Seconds | None = Field(
         default=None, description="Seconds until the first content of a stream. Default 15."
     )
-    gap_s: Seconds | None = Field(default=None, description="Seconds of silence within a stream. Default 20.")
+    gap_s: Seconds | None = Field(default=None, description="Seconds of silence within an answer. Default 20.")
     total_s: Seconds | None = Field(
         default=None, description="Seconds for the whole request, all attempts. Default 600."
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from headgate.dialects.openai.reply import ErrorInBody, parse_reply
 from headgate.gateway.relay import MAX_REPLY_BYTES, read_all, relay_stream, relay_whole
 from headgate.gateway.reply import Reply
-from headgate.types.deployment import Candidate
+from headgate.types.deployment import Candidate, Deployment
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.policy import Timeouts
 from headgate.types.request import Account, Envelope, Request
 from headgate.upstream.call import Caller
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.faults import classify
+from headgate.upstream.peeked import PeekedExchange
 
 MAX_ERROR_BYTES = 256 * 1024
 
@@ -46,54 +49,72 @@ async def attempt(
     try:
         exchange = await caller.open(candidate, envelope, clocks, account.dropped)
         if exchange.status != 200:
-            raise await _refused(exchange, candidate)
+            body = await _error_body(exchange)
+            raise classify(exchange.status, exchange.headers, body, caller.secrets(deployment))
         if not envelope.stream:
             await relay_whole(exchange, envelope, deployment, account, reply)
-        elif (kind := _document_kind(exchange)) is not None:
-            raise await _not_a_stream(exchange, envelope, candidate, kind)
         else:
+            exchange, kind = await _document_kind(exchange)
+            if kind is not None:
+                raise await _not_a_stream(exchange, envelope, kind)
             await relay_stream(exchange, envelope, deployment, account, reply)
     except BaseException as failure:
         if exchange is not None:
             exchange.cancel()
-        if isinstance(failure, ExchangeFailed):
-            raise Fault(failure.kind, f"{account.provider}: {failure.message}") from None
-        if isinstance(failure, ErrorInBody):
-            raise _classified(200, exchange, failure.body, candidate) from None
+        if isinstance(failure, ErrorInBody | ExchangeFailed | Fault):
+            raise _fault(failure, exchange, caller, deployment) from None
         raise
     exchange.release()
 
 
-async def _refused(exchange: Exchange, candidate: Candidate) -> Fault:
+def _fault(
+    failure: ErrorInBody | ExchangeFailed | Fault, exchange: Exchange | None, caller: Caller, deployment: Deployment
+) -> Fault:
+    """The one fault of a failed attempt. Its message begins with the provider's name, whoever found the words."""
+    if isinstance(failure, ErrorInBody):
+        headers = {} if exchange is None else exchange.headers
+        fault = classify(200, headers, failure.body, caller.secrets(deployment))
+    elif isinstance(failure, ExchangeFailed):
+        fault = Fault(failure.kind, failure.message)
+    else:
+        fault = failure
+    return Fault(
+        fault.kind,
+        f"{deployment.upstream.provider}: {fault.message}",
+        status=fault.status,
+        retry_after_s=fault.retry_after_s,
+        param=fault.param,
+        code=fault.code,
+    )
+
+
+async def _error_body(exchange: Exchange) -> bytes:
     try:
-        body = await read_all(exchange, MAX_ERROR_BYTES)
+        return await read_all(exchange, MAX_ERROR_BYTES)
     except (Fault, ExchangeFailed):
         # The status alone says enough; an error page that is endless or breaks off adds nothing to it.
-        body = b""
-    return _classified(exchange.status, exchange, body, candidate)
+        return b""
 
 
-def _document_kind(exchange: Exchange) -> str | None:
-    """What is certainly no stream. Other content types are read as one: not every server names its stream rightly."""
+async def _document_kind(exchange: Exchange) -> tuple[Exchange, str | None]:
+    """What is certainly no stream, and the exchange to read it from.
+
+    Other content types are read as a stream, and so is one that is called JSON: not every server names it rightly.
+    """
     content_type = exchange.headers.get("content-type", "").lower()
-    return "JSON" if "json" in content_type else "HTML" if "html" in content_type else None
+    if "json" in content_type:
+        peeked = PeekedExchange(exchange)
+        return peeked, None if await peeked.looks_like_stream() else "JSON"
+    return exchange, "HTML" if "html" in content_type else None
 
 
-async def _not_a_stream(exchange: Exchange, envelope: Envelope, candidate: Candidate, kind: str) -> Fault:
-    """A document where a stream was asked for: an error with status 200, or a provider that cannot stream."""
+async def _not_a_stream(exchange: Exchange, envelope: Envelope, kind: str) -> Fault:
+    """A document where a stream was asked for: an error with status 200, or a provider that cannot stream.
+
+    Raises ErrorInBody for the former.
+    """
     body = await read_all(exchange, MAX_REPLY_BYTES)
-    try:
+    # For what is neither an answer nor an error: that it is no stream says more.
+    with contextlib.suppress(Fault):
         parse_reply(envelope.operation, body)
-    except ErrorInBody as error:
-        return _classified(200, exchange, error.body, candidate)
-    except Fault:
-        # Neither an answer nor an error: that it is no stream says more.
-        pass
-    provider = candidate.deployment.upstream.provider
-    return Fault(FaultClass.SOFT_ERROR, f"{provider} answered with {kind} where a stream was asked for")
-
-
-def _classified(status: int, exchange: Exchange | None, body: bytes, candidate: Candidate) -> Fault:
-    deployment = candidate.deployment
-    headers = {} if exchange is None else exchange.headers
-    return classify(status, headers, body, deployment.upstream.provider, deployment.credential.secret)
+    return Fault(FaultClass.SOFT_ERROR, f"it answered with {kind} where a stream was asked for")

@@ -8,6 +8,9 @@ from headgate.upstream.exchange import Exchange
 
 # No JSON document begins with one of these; a line of an event stream does: data, event, id, retry, or a comment.
 _STREAM_STARTS = (b"d", b"e", b"i", b"r", b":")
+# White space, and the bytes of a byte order mark.
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_MAX_BLANKS = 64 * 1024
 
 
 class PeekedExchange:
@@ -19,14 +22,15 @@ class PeekedExchange:
 
     async def looks_like_stream(self) -> bool:
         """Whether the body begins as an event stream does, whatever it is called. Raises ExchangeFailed."""
-        while True:
-            start = self._first.removeprefix(b"\xef\xbb\xbf").lstrip()
-            if start and not b"\xef\xbb\xbf".startswith(start):
-                return start.startswith(_STREAM_STARTS)
+        while len(self._first) < _MAX_BLANKS:
             data = await self._exchange.read()
             if not data:
-                return False
+                break
             self._first += data
+            start = self._first.lstrip(_BLANK)
+            if start:
+                return start.startswith(_STREAM_STARTS)
+        return False
 
     @property
     def status(self) -> int:

@@ -24,7 +24,6 @@ def pretty(value: Any) -> bytes:
     return msgspec.json.format(encode(value), indent=2)
 
 
-
 class Decoder(Generic[T]):
     """Decodes one type again and again; fields a struct does not name are skipped, not decoded."""
 

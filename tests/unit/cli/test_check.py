@@ -64,6 +64,11 @@ def test_the_report_tells_credentials_open_offers_and_patterns_apart() -> None:
     assert "hush" not in text
 
 
+def test_the_report_counts_what_is_declared_beside_an_open_offer() -> None:
+    lines = report(load("providers: {sandbox: {models: [{id: a}, {id: b}]}}"))
+    assert "  sandbox: inside Headgate, any model as sandbox/<id>, 2 offers, no credential" in lines
+
+
 def test_a_good_file_ends_well_with_warnings_beside_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,5 +96,7 @@ def test_a_bad_file_ends_with_two_and_every_problem_on_stderr(
 
 def test_the_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert check(None, schema=True) == 0
-    schema = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) > 100, "nobody can read it"
+    schema = json.loads(printed)
     assert schema["properties"]["providers"]["description"]

@@ -45,6 +45,7 @@ def test_the_curl_line_is_one_shell_command_of_the_right_words(tmp_path: Path) -
     words = shlex.split(line)
     assert words[:2] == ["curl", f"http://127.0.0.1:{port}/v1/chat/completions"]
     assert "Authorization: Bearer $HEADGATE_KEY" in words
+    assert text.splitlines()[text.splitlines().index(line) + 2] == "  with HEADGATE_KEY set to the secret of key dev"
     assert SECRET not in text
 
 
@@ -53,7 +54,7 @@ def test_a_quote_in_a_models_name_does_not_end_the_shell_word(tmp_path: Path) ->
     provider = "{dialect: openai, base_url: 'http://127.0.0.1:9/v1', models: [{id: m}]}"
     found = loaded(tmp_path, f'providers: {{p: {provider}}}\nmodels: {{"{name}": {{targets: [p/m]}}}}')
     with listening() as listener:
-        line = next(line for line in printed(found, None, listener).splitlines() if "curl" in line)
+        line = next(line for line in printed(found, first_key(tmp_path), listener).splitlines() if "curl" in line)
     body = shlex.split(line)[-1]
     assert f'"model":"{name}"' in body
 
@@ -64,7 +65,7 @@ def test_the_example_is_a_model_that_can_chat(tmp_path: Path) -> None:
         tmp_path, f"providers: {{p: {{dialect: openai, base_url: 'http://127.0.0.1:9/v1', models: {models}}}}}"
     )
     with listening() as listener:
-        assert '"model":"b-second"' in printed(found, None, listener)
+        assert '"model":"b-second"' in printed(found, first_key(tmp_path), listener)
 
 
 def test_without_a_model_that_can_chat_there_is_no_curl_line(tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_without_a_model_that_can_chat_there_is_no_curl_line(tmp_path: Path) -> 
         tmp_path, f"providers: {{p: {{dialect: openai, base_url: 'http://127.0.0.1:9/v1', models: {models}}}}}"
     )
     with listening() as listener:
-        assert "curl" not in printed(found, None, listener)
+        assert "curl" not in printed(found, first_key(tmp_path), listener)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,11 @@ def test_declared_models_are_good_targets(target: str) -> None:
         ),
         (
             DECLARED,
+            "moonshoot/kimi-k9",
+            "'moonshoot/kimi-k9': no provider is called moonshoot; did you mean moonshot?",
+        ),
+        (
+            DECLARED,
             "elsewhere/alpha",
             "'elsewhere/alpha': no provider is called elsewhere; 'alpha' is offered by mybox",
         ),

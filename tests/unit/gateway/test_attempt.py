@@ -82,7 +82,7 @@ def chunk(content: str, finish: str | None = None) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": finish}]}
 
 
-LEAK = " ".join(SECRETS)
+LEAK = f"{CREDENTIAL} {HEADER}"
 ERROR = {"message": f"no: {LEAK}", "type": "invalid_request_error", "param": f"p {LEAK}", "code": f"c {LEAK}"}
 WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}]}
 FAILURES: dict[str, tuple[Reply, dict[str, Any]]] = {
@@ -114,7 +114,7 @@ async def test_every_message_begins_with_the_providers_name_and_holds_no_secret(
 async def test_a_proxy_that_refuses_cannot_make_us_repeat_its_password() -> None:
     url = f"http://{USER}:{PASSWORD}@127.0.0.1"
     async with FakeProvider() as fake, FakeProxy() as proxy:
-        fake.always(json_reply({"error": ERROR}, status=400))
+        fake.always(json_reply({"error": {"message": f"no: {' '.join(SECRETS)}"}}, status=400))
         for named in (
             {"env": {"HTTP_PROXY": f"{url}:{proxy.port}"}},
             {"more": f"proxy: {url}:{proxy.port}"},
@@ -181,7 +181,10 @@ async def test_a_stream_that_is_called_json_is_read_as_the_stream_it_is(steps: l
         taken = await serve(fake.base_url, stream=True)
     assert taken.ended
     events = [line for line in b"".join(taken.pieces).split(b"\n") if b"data:" in line]
-    assert [json.loads(one.split(b":", 1)[1])["choices"][0]["delta"]["content"] for one in events[:-1]] == ["Hel", "lo."]
+    assert [json.loads(one.split(b":", 1)[1])["choices"][0]["delta"]["content"] for one in events[:-1]] == [
+        "Hel",
+        "lo.",
+    ]
     assert events[-1] == b"data: [DONE]"
 
 

@@ -127,16 +127,22 @@ def test_a_proxy_that_cannot_be_used_is_a_value_error_without_its_password(url: 
     assert "hunter22" not in str(caught.value)
 
 
+def refusal_of(url: str) -> str:
+    try:
+        parse_proxy(url)
+    except ValueError as error:
+        return str(error)
+    return "a good proxy"
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.text("/?#@:[]%x\u2100\udcff ", max_size=6), st.text("/?#@:[]%x\u2100\udcff ", max_size=6))
 def test_a_proxys_password_is_in_no_message_whatever_stands_around_it(before: str, after: str) -> None:
     for start in ("http://user:", "http://", "user:", "socks5://user:", ""):
-        try:
-            parse_proxy(f"{start}{before}hunter22{after}@proxy.test:3128")
-        except ValueError as error:
-            assert "hunter22" not in str(error)
-            assert "proxy" in str(error)
-            assert str(error).isprintable()
+        said = refusal_of(f"{start}{before}hunter22{after}@proxy.test:3128")
+        assert "hunter22" not in said
+        assert "proxy" in said
+        assert said.isprintable()
 
 
 def test_a_proxy_knows_what_of_it_must_not_be_repeated() -> None:
@@ -146,7 +152,9 @@ def test_a_proxy_knows_what_of_it_must_not_be_repeated() -> None:
     assert parse_proxy("http://proxy.test:1").secrets == ()
 
 
-@pytest.mark.parametrize("url", ["socks5://u:hunter22@h:1", "http://u:hunter22/x@h:1", "http://h:hunter22", "https://h"])
+@pytest.mark.parametrize(
+    "url", ["socks5://u:hunter22@h:1", "http://u:hunter22/x@h:1", "http://h:hunter22", "https://h"]
+)
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
 def test_a_proxy_variable_that_cannot_be_used_is_named_and_its_value_not_shown(name: str, url: str) -> None:
     with pytest.raises(ProxyVariableError, match=f"^{name}: a proxy") as caught:
