@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from headgate.cli.wording import bracketed
 from headgate.config.compile import compile_snapshot
 from headgate.config.document import Document, ProviderPart
+from headgate.config.entries import calls_out
 from headgate.config.load import Loaded, load_document
 from headgate.config.offering import offers_of
 from headgate.config.problems import ConfigError
@@ -33,7 +34,8 @@ def check(file: Path | None, schema: bool) -> int:
         return OK
     try:
         loaded = load_document(file, os.environ, Path.cwd())
-        check_proxy_variables(os.environ)
+        if calls_out(loaded.document):
+            check_proxy_variables(os.environ)
     except (ConfigError, ProxyVariableError) as error:
         print(error, file=sys.stderr)
         return BAD_DOCUMENT

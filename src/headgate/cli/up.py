@@ -15,6 +15,7 @@ from headgate.cli.example import example
 from headgate.cli.wording import bracketed
 from headgate.config.check import exposure
 from headgate.config.document import Document
+from headgate.config.entries import calls_out
 from headgate.config.issued import IssuedKey, KeyFileError, first_key
 from headgate.config.load import Loaded, Loader
 from headgate.config.problems import ConfigError
@@ -34,10 +35,11 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
     set_up()
     try:
         settings = read_settings(os.environ)
-        check_proxy_variables(os.environ)
         load = Loader(config, os.environ, Path.cwd())
         loaded = load()
         document = loaded.document
+        if calls_out(document):
+            check_proxy_variables(os.environ)
         if new_key and document.keys:
             raise NoFirstKey(f"--new-key: {loaded.source} declares keys, and then only those count")
         address = host or settings.host or document.server.host

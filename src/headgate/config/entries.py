@@ -42,6 +42,12 @@ def is_hosted(row: Provider) -> bool:
     return not row.local and row.script is None
 
 
+def calls_out(document: Document) -> bool:
+    """Whether any of its providers is reached over the network, so that proxies matter."""
+    rows = [row_of(name) for name in document.providers]
+    return any(row is None or row.script is None for row in rows)
+
+
 def look_up(env: Mapping[str, str], name: str) -> Found | None:
     """A provider's credential in its well-known environment variables; None when there is none, or no such row."""
     row = PROVIDERS.get(name)

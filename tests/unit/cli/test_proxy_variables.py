@@ -24,7 +24,7 @@ HEADGATE = str(Path(sys.executable).with_name("headgate"))
 def test_a_proxy_variable_that_cannot_be_used_is_said_before_anything_starts(
     name: str, url: str, words: str, arguments: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "headgate.yaml").write_text("providers: {sandbox: }\n")
+    (tmp_path / "headgate.yaml").write_text("providers: {ollama: }\n")
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", name: url}
     done = subprocess.run(
         [HEADGATE, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
@@ -35,3 +35,12 @@ def test_a_proxy_variable_that_cannot_be_used_is_said_before_anything_starts(
     assert words in line
     assert "hunter22" not in line
     assert not (tmp_path / ".headgate").exists()
+
+
+def test_a_proxy_variable_is_nothing_to_a_gateway_that_calls_nobody(tmp_path: Path) -> None:
+    (tmp_path / "headgate.yaml").write_text("providers: {sandbox: }\n")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "ALL_PROXY": "socks5://127.0.0.1:1"}
+    done = subprocess.run(
+        [HEADGATE, "check"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
