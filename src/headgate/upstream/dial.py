@@ -73,6 +73,7 @@ async def _dial(origin: Origin, protocol: Callable[[], P], tls: Callable[[], ssl
             await _open_tunnel(loop, sock, origin, origin.proxy)
         _, connection = await loop.create_connection(protocol, sock=sock, ssl=tls(), server_hostname=origin.host)
     except BaseException:
+        # Cancelled, or failed: nobody else will ever close this socket.
         sock.close()
         raise
     return connection

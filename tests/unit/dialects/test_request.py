@@ -277,3 +277,11 @@ def test_any_bytes_are_an_envelope_or_an_invalid_request(operation: Operation, b
     except InvalidRequest:
         return
     assert parsed.size == len(body)
+
+
+def test_what_is_wrong_with_a_field_is_said_in_words_that_stay_readable() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_request(Operation.CHAT, b'{"model": "m", "messages": [{"role": "user", "content": "\xff"}]}')
+    assert "jSON" not in caught.value.message
+    with pytest.raises(InvalidRequest, match=r"`stream`: expected `bool"):
+        parse_request(Operation.CHAT, b'{"model": "m", "stream": "yes", "messages": [{"role": "user"}]}')

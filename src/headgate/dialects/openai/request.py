@@ -151,4 +151,9 @@ def _wrong(name: str, error: Exception) -> InvalidRequest:
         text = text[: where.start()]
         param = name + where["path"]
     code = "invalid_type" if isinstance(error, json.ValidationError) else "invalid_json"
-    return InvalidRequest(f"`{param}`: {text[:1].lower()}{text[1:]}", param=param, code=code)
+    return InvalidRequest(f"`{param}`: {_as_clause(text)}", param=param, code=code)
+
+
+def _as_clause(sentence: str) -> str:
+    """A sentence to stand behind a colon; a word in capitals keeps them."""
+    return sentence if sentence[:2].isupper() else sentence[:1].lower() + sentence[1:]

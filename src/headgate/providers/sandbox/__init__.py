@@ -35,6 +35,7 @@ MODELS: dict[str, str] = {
     "echo": "repeats what it is told",
     FAST_MODEL: "answers without any delay",
     PARALLEL_MODEL: "calls every tool it is given at once",
+    "embed": "turns texts into vectors; texts that share words come out near each other",
 }
 """Models worth listing that behave; any name that is not a fault does."""
 
