@@ -72,8 +72,7 @@ async def _dial(origin: Origin, protocol: Callable[[], P], tls: Callable[[], ssl
         if origin.proxy is not None:
             await _open_tunnel(loop, sock, origin, origin.proxy)
         _, connection = await loop.create_connection(protocol, sock=sock, ssl=tls(), server_hostname=origin.host)
-    except BaseException:
-        # Cancelled, or failed: nobody else will ever close this socket.
+    except BaseException:  # because nobody else will ever close the socket of a dial that was cancelled
         sock.close()
         raise
     return connection

@@ -59,7 +59,6 @@ class Connection(asyncio.Protocol):
         self._reusable = True
         self.paused = False
         self.closed = False
-        self.served = 0
         self.idle_since = 0.0
 
     # What the pool and the exchange do
@@ -73,7 +72,6 @@ class Connection(asyncio.Protocol):
         self._bodiless_bytes = 0
         self._interim = 0
         self._until_close = False
-        self.served += 1
         if self.closed:
             # The upstream hung up as soon as it had accepted: nobody will tell this exchange any more.
             self._closed_before_reply(exchange)

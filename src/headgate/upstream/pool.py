@@ -132,8 +132,7 @@ async def _exchange_on(connection: Connection, head: bytes, body: bytes, clocks:
     exchange = connection.start(head, body, clocks)
     try:
         await exchange.head()
-    except BaseException:
-        # Cancelled, or failed: either way the connection carries half an exchange and must not be used again.
+    except BaseException:  # because a cancelled exchange, too, leaves its connection half used
         exchange.cancel()
         raise
     return exchange
