@@ -8,19 +8,23 @@ import logging
 import os
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
 
-from headgate.config.compile import compile_snapshot
-from headgate.config.document import Document
+from headgate.bookkeeping import keep_books
 from headgate.config.load import Loaded
 from headgate.config.reload import Watcher
+from headgate.config.stored import Compiler, route_problems
+from headgate.control.context import Control
+from headgate.endpoints.asgi import Message, Receive, Scope, Send
 from headgate.endpoints.server import ClientConnection
 from headgate.endpoints.table import Endpoints
 from headgate.gateway.gateway import Gateway
+from headgate.publishing import Publisher, StoreWatcher
+from headgate.settings import Settings
+from headgate.store.engine import Store
 from headgate.types.principal import Principal
 from headgate.types.snapshot import Snapshot
 from headgate.upstream.call import Caller
@@ -33,16 +37,7 @@ BACKLOG = 2048
 GC_ALLOCATIONS = 10_000
 log = logging.getLogger("headgate")
 
-
-class Published:
-    """Holds the current snapshot; a reload swaps it in one assignment."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.current = snapshot
-
-    def publish(self, snapshot: Snapshot) -> None:
-        self.current = snapshot
-        log.info("configuration revision %d is in use", snapshot.revision)
+ControlApp = Callable[[Scope, Receive, Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 
 class Server(uvicorn.Server):
@@ -95,6 +90,8 @@ def _tell_of_cut(record: logging.LogRecord) -> bool:
 async def run(
     loaded: Loaded,
     *,
+    store: Store,
+    settings: Settings,
     issued: Mapping[bytes, Principal],
     listener: socket.socket,
     env: Mapping[str, str],
@@ -104,33 +101,94 @@ async def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let open streams finish for up to `drain_s` seconds.
 
-    `issued` are keys made outside the document, which count while it declares none; `reload` reads the document anew
-    when it has changed.
+    `issued` are keys made outside document and store, which count while the document declares none; `reload` reads the
+    document anew when it has changed. Raises JournalError when the ledger cannot be kept, StoreError.
     """
+    loop = asyncio.get_running_loop()
+    with keep_books(loaded.document, store, settings, loop) as kept:
+        publisher = Publisher(
+            loaded.document,
+            store,
+            Compiler(store.credentials.open, env, issued),
+            on_publish=lambda snapshot: loop.call_soon_threadsafe(kept.published, snapshot),
+        )
+        pool = Pool()
+        gateway = Gateway(Caller(pool, env), loop.time, kept.books)
+        watcher = Watcher(
+            loaded,
+            revision=1,
+            load=reload,
+            build=publisher.build,
+            publish=publisher.publish,
+            complain=log.warning,
+        )
+        control = OperatorPaths(
+            lambda: Control(
+                store=store,
+                budgets=kept.budgets,
+                ledger=kept.ledger,
+                snapshot=lambda: publisher.current,
+                document=lambda: watcher.loaded,
+                publish=publisher.refresh,
+                validate_route=lambda workspace, part: route_problems(publisher.current.of(workspace), part),
+                env=env,
+                admin_token_hash=settings.admin_token_hash,
+            )
+        )
+        server = Server(
+            server_config(Endpoints(publisher, gateway, control), drain_s=drain_s),
+            on_listening=lambda: on_listening(publisher.current),
+            on_hangup=watcher.poke,
+        )
+        store_watcher = StoreWatcher(publisher, store)
+        watcher.start()
+        store_watcher.start()
+        settle_memory()
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            await watcher.stop()
+            await loop.run_in_executor(None, store_watcher.stop)
+            await pool.close()
 
-    def build(document: Document, revision: int) -> Snapshot:
-        return compile_snapshot(document, revision=revision, created=int(time.time()), issued_keys=issued)
 
-    published = Published(build(loaded.document, 1))
-    pool = Pool()
-    gateway = Gateway(Caller(pool, env), asyncio.get_running_loop().time)
-    watcher = Watcher(loaded, revision=1, load=reload, build=build, publish=published.publish, complain=log.warning)
-    server = Server(
-        server_config(Endpoints(published, gateway), drain_s=drain_s),
-        on_listening=lambda: on_listening(published.current),
-        on_hangup=watcher.poke,
-    )
-    watcher.start()
-    # What is alive now stays alive; without this every full collection walks over all of it. Requests leave few
-    # cycles behind, so looking for them after every 700 allocations is work for nothing.
+def settle_memory() -> None:
+    """What is alive now stays alive; without this every full collection walks over all of it. Requests leave few
+    cycles behind, so looking for them after every 700 allocations is work for nothing."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 20, 20)
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        await watcher.stop()
-        await pool.close()
+
+
+class OperatorPaths:
+    """The admin API, built at its first request: a gateway whose operator never asks does not pay for it."""
+
+    def __init__(self, collaborators: Callable[[], Control]) -> None:
+        self._collaborators = collaborators
+        self._building = asyncio.Lock()
+        self._app: ControlApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            async with self._building:
+                if self._app is None:
+                    # Importing it takes some tenths of a second, in which clients are served.
+                    self._app = await asyncio.get_running_loop().run_in_executor(None, self._build)
+
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+            else:
+                message.setdefault("body", b"")
+                message.setdefault("more_body", False)
+            await send(message)
+
+        await self._app(scope, receive, complete)
+
+    def _build(self) -> ControlApp:
+        from headgate.control.app import build
+
+        return build(self._collaborators())
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -7,9 +7,12 @@
       ModelNotFound         404  no such model; suggests near ones
       NotFound              404  no such path
       MethodNotAllowed      405
+      LimitReached          429  a limit of the key, its creator or its workspace (ledger.limits)
+      BudgetExceeded        429  a budget cannot pay for it (ledger.budget)
       RequestTimeout        408  the body did not arrive in time
       BodyTooLarge          413
       ShuttingDown          503  the process ends and this request could not finish
+      LedgerFull            503  no record of it could be kept, and the operator wants every request recorded
       UpstreamFailed        any  a provider's fault, in the client's words
 
 An exception that is not a GatewayError is a defect: the client gets a bare 500 with the request id, and the log
@@ -101,6 +104,11 @@ class ShuttingDown(GatewayError):
     status = 503
     code = "shutting_down"
     close_connection = True
+
+
+class LedgerFull(GatewayError):
+    status = 503
+    code = "ledger_full"
 
 
 class UpstreamFailed(GatewayError):

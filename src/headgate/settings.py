@@ -7,6 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from headgate.types.secret import key_hash
+
+MIN_TOKEN_CHARACTERS = 20
 DEFAULT_DATA_DIR = Path(".headgate")
 
 
@@ -20,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None = None
     port: int | None = None
     data_dir: Path = DEFAULT_DATA_DIR
+    admin_token_hash: bytes | None = None
+    """SHA-256 of HEADGATE_ADMIN_TOKEN, which owns everything."""
 
 
 def read_settings(env: Mapping[str, str]) -> Settings:
@@ -33,10 +38,14 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     port, host = env.get("HEADGATE_PORT", ""), env.get("HEADGATE_HOST", "")
     if host and (not host.isascii() or not host.isprintable() or " " in host):
         raise SettingsError(f"HEADGATE_HOST: {host!r} is not an address or a host name")
+    token = env.get("HEADGATE_ADMIN_TOKEN", "").strip()
+    if token and (len(token) < MIN_TOKEN_CHARACTERS or not token.isascii() or not token.isprintable()):
+        raise SettingsError(f"HEADGATE_ADMIN_TOKEN: must be {MIN_TOKEN_CHARACTERS} characters or more, all of ASCII")
     return Settings(
         host=host or None,
         port=parse_port(port, "HEADGATE_PORT") if port else None,
         data_dir=Path(data_dir) if data_dir else DEFAULT_DATA_DIR,
+        admin_token_hash=key_hash(token.encode()) if token else None,
     )
 
 

@@ -20,6 +20,7 @@ from headgate.types.request import Account, Request, RequestIds
 from headgate.types.snapshot import Snapshot
 from headgate.upstream.call import Caller
 from headgate.upstream.pool import Pool
+from tests.surface.gateway import books
 
 
 class KeptReply:
@@ -63,7 +64,7 @@ def snapshot_of(document: Mapping[str, object], folder: Path) -> Snapshot:
 async def running_gateway() -> AsyncIterator[Gateway]:
     pool = Pool()
     try:
-        yield Gateway(Caller(pool, {}), asyncio.get_running_loop().time)
+        yield Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books())
     finally:
         await pool.close()
 

@@ -10,17 +10,48 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.app import Published, Server, listen, server_config
+from headgate.app import Server, listen, server_config
 from headgate.config.compile import compile_snapshot
 from headgate.config.load import load_document
 from headgate.endpoints.server import ClientConnection
 from headgate.endpoints.table import Endpoints
+from headgate.gateway.booking import Books
 from headgate.gateway.gateway import Gateway
+from headgate.ledger.budget import MemoryBudgets
+from headgate.ledger.limits import MemoryLimiter
+from headgate.types.entry import Entry
 from headgate.types.snapshot import Snapshot
 from headgate.upstream.call import Caller
 from headgate.upstream.pool import Pool
 
 DRAIN_S = 1
+
+
+class Published:
+    """Holds the snapshot that new requests read."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.current = snapshot
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self.current = snapshot
+
+
+class KeptEntries:
+    """A ledger in a list."""
+
+    refuses = False
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def record(self, entry: Entry) -> None:
+        self.entries.append(entry)
+
+
+def books(ledger: KeptEntries | None = None) -> Books:
+    """Limits and budgets of this process, and a ledger that keeps entries where a test can look at them."""
+    return Books(MemoryLimiter(), MemoryBudgets({}, time.time()), ledger or KeptEntries())
 
 
 class EmbeddedServer(Server):
@@ -39,6 +70,7 @@ class Running:
     published: Published
     pool: Pool
     server: EmbeddedServer
+    ledger: KeptEntries
 
     @property
     def connections(self) -> int:
@@ -82,7 +114,8 @@ async def running(
     port = listener.getsockname()[1]
     published = Published(snapshot_of(document, env))
     pool = Pool()
-    endpoints = Endpoints(published, Gateway(Caller(pool, {}), asyncio.get_running_loop().time))
+    ledger = KeptEntries()
+    endpoints = Endpoints(published, Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books(ledger)))
     config = server_config(endpoints, connection=connection, drain_s=DRAIN_S)
     config.load()
     server = EmbeddedServer(config, on_listening=lambda: None, on_hangup=lambda: None)
@@ -90,7 +123,7 @@ async def running(
     await server.startup([listener])
     await server.on_tick(0)
     try:
-        yield Running(port, published, pool, server)
+        yield Running(port, published, pool, server, ledger)
     finally:
         await server.shutdown([listener])
         await pool.close()

@@ -1,27 +1,148 @@
-"""What one request cost: usage times price, in integers of pico-dollars."""
+"""What one request cost, and the most one can cost: usage times price, in integers of pico-dollars."""
 
 from __future__ import annotations
 
-from headgate.types.money import TOKENS_PER_MTOK, Price
-from headgate.types.usage import Usage
+from headgate.catalog.terms import at_service_tier, is_free, named, share, standing
+from headgate.types.deployment import DOCUMENT, Offer
+from headgate.types.money import PUSD_PER_USD, TOKENS_PER_MTOK, Cost, CostSource, Price, Terms
+from headgate.types.usage import Usage, service_tier
+
+MAX_COST_PUSD = 1_000_000 * PUSD_PER_USD
+"""No request costs more. A larger product of counts and price is a mistake of one of them, and would not fit the
+counters it is added to."""
+
+_UNKNOWN = Cost()
 
 
 def cost_pusd(price: Price, usage: Usage) -> int | None:
     """Pico-dollars for the tokens used, rounded half up once at the end; None when a price that counts is unknown.
 
-    Cached input and cache writes whose own price is unknown cost what input costs; reasoning costs what output costs.
-    The output price does not count where nothing was written, as for embeddings.
+    A class whose own price is unknown costs what its side costs: cached, written and spoken input what input costs,
+    reasoning and spoken output what output costs. The output price does not count where nothing was written, as for
+    embeddings.
     """
     entered = price.input_pusd_per_mtok
     written = price.output_pusd_per_mtok
     if entered is None or (written is None and usage.completion_tokens):
         return None
-    cached = price.cached_input_pusd_per_mtok
-    stored = price.cache_write_pusd_per_mtok
-    total = (
-        usage.input * entered
-        + usage.cached_input * (entered if cached is None else cached)
-        + usage.cache_write * (entered if stored is None else stored)
-        + usage.completion_tokens * (written or 0)
-    )
+    total = usage.input * entered + usage.output * (written or 0)
+    if tokens := usage.cached_input:
+        own = price.cached_input_pusd_per_mtok
+        total += tokens * (entered if own is None else own)
+    if tokens := usage.cache_write:
+        own = price.cache_write_pusd_per_mtok
+        total += tokens * (entered if own is None else own)
+    if tokens := usage.audio_input:
+        own = price.audio_input_pusd_per_mtok
+        total += tokens * (entered if own is None else own)
+    if tokens := usage.reasoning:
+        own = price.reasoning_pusd_per_mtok
+        total += tokens * ((written or 0) if own is None else own)
+    if tokens := usage.audio_output:
+        own = price.audio_output_pusd_per_mtok
+        total += tokens * ((written or 0) if own is None else own)
     return (total + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
+
+
+def reckon(offer: Offer, usage: Usage, at: float) -> Cost:
+    """What an attempt cost at a time, in Unix seconds.
+
+    A price the operator declared is the last word. Else the cost the provider reports counts, where it reports one:
+    it knows what we cannot, such as discounts and fees. Else tokens times price. An unknown price is an unknown cost,
+    and so is a product beyond `MAX_COST_PUSD`.
+    """
+    price: Price | None = offer.price
+    source = offer.price_source
+    terms = offer.terms
+    if terms is not None:
+        price = standing(offer.price, terms, usage.prompt_tokens, at)
+    if usage.service_tier is not None and price is not None:
+        price, source = at_service_tier(price, terms, usage.service_tier, source)
+    computed = None if price is None else cost_pusd(price, usage)
+    if computed is not None and terms is not None and terms.request_fees:
+        computed += _fee(terms, usage.search_size)
+    if computed is not None and computed > MAX_COST_PUSD:
+        computed = None
+    reported = usage.reported_pusd
+    if computed is None:
+        if reported is None:
+            return _UNKNOWN
+        return Cost(pusd=reported, source=CostSource.REPORTED, reported_pusd=reported)
+    if reported is not None and source != DOCUMENT:
+        pusd, origin = reported, CostSource.REPORTED
+    else:
+        pusd, origin = computed, CostSource.ESTIMATED if usage.estimated else CostSource.COMPUTED
+    return Cost(
+        pusd=pusd,
+        source=origin,
+        computed_pusd=computed,
+        reported_pusd=reported,
+        disagree=reported is not None and _disagree(computed, reported),
+        price=price,
+        price_source=source,
+    )
+
+
+def worst_case_pusd(offer: Offer, input_tokens: int, output_tokens: int, asked_tier: str | None = None) -> int | None:
+    """The most a request can cost that has at most so many tokens; None when a price is unknown.
+
+    Every token costs as the dearest class of its side, at the dearest tier such a prompt can reach, at whatever hour
+    and date, at the service tier asked for or the usual one, whichever is dearer.
+    """
+    price, terms = offer.price, offer.terms
+    if price.input_pusd_per_mtok is None or (price.output_pusd_per_mtok is None and output_tokens):
+        return None
+    prices = [price]
+    if terms is not None:
+        prices += [tier.price for tier in terms.tiers if tier.above_tokens < input_tokens]
+        prices += [window.price for window in terms.windows]
+        prices += [change.price for change in terms.changes]
+    percent = 100
+    tier = service_tier(asked_tier)
+    if tier is not None and not is_free(price):
+        declared = None if terms is None else named(terms.service_tiers, tier)
+        part = None if terms is None else named(terms.tier_percent, tier)
+        if declared is not None:
+            prices.append(declared)
+        elif part is not None:
+            percent = max(percent, part)
+        else:
+            return None
+    entered = max(map(_dearest_input, prices))
+    written = max(map(_dearest_output, prices))
+    if percent > 100:
+        entered, written = share(entered, percent), share(written, percent)
+    total = -(-(input_tokens * entered + output_tokens * written) // TOKENS_PER_MTOK)
+    if terms is not None and terms.request_fees:
+        total += max(fee for _, fee in terms.request_fees)
+    return total
+
+
+# Inside
+
+
+def _dearest_input(price: Price) -> int:
+    return max(
+        price.input_pusd_per_mtok or 0,
+        price.cached_input_pusd_per_mtok or 0,
+        price.cache_write_pusd_per_mtok or 0,
+        price.audio_input_pusd_per_mtok or 0,
+    )
+
+
+def _dearest_output(price: Price) -> int:
+    return max(
+        price.output_pusd_per_mtok or 0, price.reasoning_pusd_per_mtok or 0, price.audio_output_pusd_per_mtok or 0
+    )
+
+
+def _fee(terms: Terms, search_size: str | None) -> int:
+    """What the request itself costs; the highest fee where the provider does not say how much it searched."""
+    fee = None if search_size is None else named(terms.request_fees, search_size)
+    return max(fee for _, fee in terms.request_fees) if fee is None else fee
+
+
+def _disagree(computed: int, reported: int) -> bool:
+    """Whether two figures are more than 1 % apart, beyond what rounding to a pico-dollar does."""
+    apart = abs(computed - reported)
+    return apart > 1 and apart * 100 > max(computed, reported)

@@ -8,17 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from importlib import resources
+from typing import Any
 
 import msgspec
 
+from headgate.catalog.prices import (
+    NO_UNITS,
+    ChangeRates,
+    Rates,
+    Source,
+    TierRates,
+    UnitRates,
+    WindowRates,
+    price_of,
+    source_of,
+    terms_of,
+)
+from headgate.providers.builtin import PROVIDERS
 from headgate.types.deployment import Offer
-from headgate.types.money import Price, pusd_per_mtok
+from headgate.types.money import Price
 from headgate.wire import json
 
 _PROVIDER = b'"provider": "'
 
 
-class _Row(msgspec.Struct):
+class _Row(Rates, kw_only=True):
     """One line, as far as offers need it."""
 
     model: str
@@ -29,10 +43,12 @@ class _Row(msgspec.Struct):
     variant: str | None = None
     context_tokens: int | None = None
     max_output_tokens: int | None = None
-    input_usd_per_mtok: str | None = None
-    output_usd_per_mtok: str | None = None
-    cached_input_usd_per_mtok: str | None = None
-    cache_write_usd_per_mtok: str | None = None
+    tiers: tuple[TierRates, ...] = ()
+    price_windows: tuple[WindowRates, ...] = ()
+    price_changes: tuple[ChangeRates, ...] = ()
+    unit_prices: UnitRates | None = None
+    price_source: str | None = None
+    sources: tuple[Source, ...] = ()
     capabilities: frozenset[str] | None = None
     quantization: str | None = None
     deprecated_on: str | None = None
@@ -49,13 +65,10 @@ def load_offers(providers: Collection[str]) -> dict[str, tuple[Offer, ...]]:
     `responses`, so that nothing takes them for chat models. Lines of other providers are not decoded.
     """
     offers: dict[str, list[Offer]] = {name: [] for name in providers}
-    shared: dict[frozenset[str], frozenset[str]] = {}
+    shared: dict[object, Any] = {}
     for line in _lines(frozenset(name.encode() for name in providers)):
-        row = _decode(line)
-        if row.capabilities is not None:
-            # A few dozen combinations serve two thousand offers.
-            row.capabilities = shared.setdefault(row.capabilities, row.capabilities)
-        offers[row.provider].append(_offer(row))
+        offer = parse_offer(line, shared)
+        offers[offer.provider].append(offer)
     return {name: tuple(found) for name, found in offers.items()}
 
 
@@ -67,17 +80,35 @@ def _lines(providers: frozenset[bytes]) -> Iterator[bytes]:
                 yield line
 
 
-def _offer(row: _Row) -> Offer:
+def parse_offer(line: bytes, shared: dict[object, Any] | None = None) -> Offer:
+    """One line of the catalogue. `shared` keeps one object of each of the values that many offers have in common.
+
+    Raises DecodeError, and ValueError for a price, a span or a date that is none.
+    """
+    row = _decode(line)
+    keep = ({} if shared is None else shared).setdefault
+    units = row.unit_prices or NO_UNITS
+    known = PROVIDERS.get(row.provider)
+    terms = terms_of(
+        row.tiers,
+        row.price_windows,
+        row.price_changes,
+        units.usd_per_1k_requests_by_search_size,
+        () if known is None else known.tier_percent,
+    )
+    source = source_of(row.price_source, row.sources)
     return Offer(
         provider=row.provider,
         upstream_id=row.upstream_id,
         model=row.model,
         kind="responses" if row.responses_only else row.kind,
         variant=row.variant,
-        price=_price(row),
+        price=_price(row, units),
+        terms=keep(terms, terms),
+        price_source=keep(source, source),
         context_tokens=row.context_tokens,
         max_output_tokens=row.max_output_tokens,
-        capabilities=row.capabilities,
+        capabilities=keep(row.capabilities, row.capabilities),
         quantization=row.quantization,
         retired=row.status == "retired",
         unconfirmed=row.status == "unconfirmed",
@@ -85,19 +116,9 @@ def _offer(row: _Row) -> Offer:
     )
 
 
-def _price(row: _Row) -> Price:
-    entered = _pusd(row.input_usd_per_mtok)
-    written = _pusd(row.output_usd_per_mtok)
-    if row.kind == "embedding" and entered is not None:
+def _price(row: _Row, units: UnitRates) -> Price:
+    price = price_of(row, units)
+    if row.kind == "embedding" and price.input_pusd_per_mtok is not None and price.output_pusd_per_mtok is None:
         # Embeddings have no output tokens. Left unknown, the whole price would count as unknown.
-        written = 0
-    return Price(
-        input_pusd_per_mtok=entered,
-        output_pusd_per_mtok=written,
-        cached_input_pusd_per_mtok=_pusd(row.cached_input_usd_per_mtok),
-        cache_write_pusd_per_mtok=_pusd(row.cache_write_usd_per_mtok),
-    )
-
-
-def _pusd(usd_per_mtok: str | None) -> int | None:
-    return None if usd_per_mtok is None else pusd_per_mtok(usd_per_mtok)
+        return msgspec.structs.replace(price, output_pusd_per_mtok=0)
+    return price

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import uvloop
@@ -19,12 +20,37 @@ from headgate.config.entries import calls_out
 from headgate.config.issued import IssuedKey, KeyFileError, first_key
 from headgate.config.load import Loaded, Loader
 from headgate.config.problems import ConfigError
+from headgate.ledger.journal import JournalError
 from headgate.observe.log import set_up
-from headgate.settings import SettingsError, read_settings
+from headgate.settings import Settings, SettingsError, read_settings
+from headgate.store.engine import Store, open_store
+from headgate.store.errors import StoreError
+from headgate.store.records import TokenFields
+from headgate.types.secret import Secret
 from headgate.types.snapshot import Snapshot
 from headgate.upstream.origin import ProxyVariableError, check_proxy_variables
 
 USAGE_ERROR = 2
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the message is ready to print."""
+
+
+class NoFirstKey(Exception):
+    """A first-run key was asked for that would open nothing; the message is ready to print."""
+
+
+OPERATORS_TO_MEND = (
+    ConfigError,
+    KeyFileError,
+    SettingsError,
+    ProxyVariableError,
+    StoreError,
+    JournalError,
+    CannotListen,
+    NoFirstKey,
+)
 
 
 def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *, drain_s: int = DRAIN_S) -> int:
@@ -48,32 +74,42 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
             address,
             port if port is not None else settings.port if settings.port is not None else document.server.port,
         )
-        with listener:
+        with listener, closing(open_store_of(document, settings)) as store:
             # Last of all: a key that is made for a start that fails would never be shown, and never again either.
             key = None if document.keys else first_key(settings.data_dir, renew=new_key)
+            admin = None if settings.admin_token_hash else first_admin_token(store)
             uvloop.run(
                 run(
                     loaded,
+                    store=store,
+                    settings=settings,
                     issued={} if key is None else {key.hash: key.principal},
                     listener=listener,
                     env=os.environ,
                     reload=load,
-                    on_listening=lambda snapshot: print(banner(loaded, snapshot, key, listener, notes), flush=True),
+                    on_listening=lambda snapshot: print(
+                        banner(loaded, snapshot, key, listener, notes, admin), flush=True
+                    ),
                     drain_s=drain_s,
                 )
             )
-    except (ConfigError, KeyFileError, SettingsError, ProxyVariableError, CannotListen, NoFirstKey) as error:
+    except OPERATORS_TO_MEND as error:
         print(f"headgate: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0
 
 
-class CannotListen(Exception):
-    """The address cannot be listened on; the message is ready to print."""
+def open_store_of(document: Document, settings: Settings) -> Store:
+    """The database the document names. Raises StoreError."""
+    url = None if document.store is None else document.store.reveal()
+    return open_store(url, data_dir=settings.data_dir)
 
 
-class NoFirstKey(Exception):
-    """A first-run key was asked for that would open nothing; the message is ready to print."""
+def first_admin_token(store: Store) -> Secret | None:
+    """A token that owns everything, made when there is no other; None when there is."""
+    if store.tokens.list(workspace=None, limit=1):
+        return None
+    return store.tokens.create(TokenFields(name="first-run", role="owner"), actor="first run")[1]
 
 
 def _exposure_notes(host: str, document: Document) -> tuple[str, ...]:
@@ -104,10 +140,11 @@ def banner(
     key: IssuedKey | None,
     listener: socket.socket,
     notes: Iterable[str] = (),
+    admin: Secret | None = None,
 ) -> str:
     """What a newcomer needs: where, with which key, served by whom, and a line to paste.
 
-    `notes` stand among the document's warnings.
+    `notes` stand among the document's warnings; `admin` is a token that was made just now.
     """
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else bracketed(host)
@@ -120,6 +157,8 @@ def banner(
         f"  key        {_key_line(loaded, key)}",
         f"  providers  {_providers_line(loaded, snapshot)}",
     ]
+    if admin is not None:
+        lines.insert(5, f"  admin      {admin.reveal()}  (shown this once; for {base.removesuffix('v1')}api/)")
     lines += [f"  note       {note}" for note in (*notes, *loaded.warnings)]
     to_paste = example(loaded, snapshot, base, key.secret if key is not None else None)
     if to_paste is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from urllib.parse import urlsplit
 
+from headgate.config.check_keys import check_key
 from headgate.config.document import CredentialPart, Document, ProviderPart
 from headgate.config.entries import DIALECTS, is_hosted, row_of
 from headgate.config.fields import header_name_problem, is_loopback
@@ -48,10 +50,12 @@ def exposure(host: str, keys: int) -> str | None:
 def _check_keys(document: Document, findings: Findings) -> None:
     names: dict[str, int] = {}
     secrets: dict[str, int] = {}
+    now = int(time.time())
     for index, key in enumerate(document.keys):
         if (first := names.setdefault(key.name, index)) != index:
             where: Path = ("keys", index, "name")
             findings.problem(where, f"{findings.shown(where, key.name)} is already the name of keys[{first}]")
+        check_key(key, ("keys", index), findings, now)
         if (first := secrets.setdefault(key.secret.reveal(), index)) != index:
             findings.problem(("keys", index, "secret"), f"is the same secret as that of keys[{first}]")
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 
 from headgate.config.document import (
-    BudgetPart,
     Document,
     HealthPart,
     HedgePart,
-    KeyPart,
     Policies,
     ProviderPart,
     RoutePart,
@@ -18,15 +15,14 @@ from headgate.config.document import (
 )
 from headgate.config.entries import settled_row
 from headgate.config.fields import split_auth_header
+from headgate.config.keys import declared_keys
 from headgate.config.offering import Offering, offers_of
 from headgate.providers.provider import Provider
 from headgate.providers.quirks import QUIRKS
 from headgate.providers.sandbox import FAULTS, MODELS, SANDBOX, Pace, sandbox_scripts
 from headgate.types.deployment import Candidate, Credential, Deployment, Offer, Quirk, ScriptFor, Upstream
-from headgate.types.money import PUSD_PER_USD
-from headgate.types.policy import Budget, HealthPolicy, HedgePolicy, KeyLimits, Timeouts
+from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts
 from headgate.types.principal import Principal
-from headgate.types.secret import key_hash
 from headgate.types.snapshot import ModelEntry, Route, Snapshot
 
 DEFAULT_RETRIES = 2
@@ -55,7 +51,7 @@ def compile_snapshot(
     return Snapshot(
         revision=revision,
         created=created,
-        keys={key_hash(key.secret.reveal().encode()): _principal(key) for key in document.keys} or issued_keys,
+        keys=declared_keys(document) or issued_keys,
         routes={route.name: route for route in routes if "*" not in route.name},
         patterns=tuple(sorted(patterns, key=lambda route: -len(route.name))),
         pins={
@@ -208,20 +204,6 @@ def _listed(document: Document, routes: Iterable[Route], models: Mapping[str, Mo
             )
         )
     )
-
-
-def _principal(key: KeyPart) -> Principal:
-    limits = key.limits
-    return Principal(
-        key=key.name,
-        models=tuple(key.models),
-        limits=KeyLimits(rpm=limits.rpm, tpm=limits.tpm, concurrent=limits.concurrent) if limits else KeyLimits(),
-        budget=_budget(key.budget) if key.budget else None,
-    )
-
-
-def _budget(part: BudgetPart) -> Budget:
-    return Budget(limit_pusd=int(part.usd * Decimal(PUSD_PER_USD)), per=part.per)
 
 
 def _first(*values: int | None) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from headgate.config.fields import (
     AuthHeader,
@@ -20,6 +20,7 @@ from headgate.config.fields import (
     HedgeAfter,
     HostName,
     KeyText,
+    Limit,
     Name,
     Number,
     Pause,
@@ -31,13 +32,18 @@ from headgate.config.fields import (
     Text,
     Usd,
     Whole,
+    refuse,
 )
-from headgate.types.policy import Order
+from headgate.config.tenancy import Moment, Network, WorkspaceName, Workspaces
+from headgate.types.policy import Exhausted, Order, Period
+from headgate.types.principal import DEFAULT_WORKSPACE
+from headgate.types.usage import USUAL_TIERS, service_tier
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
-DEFAULT_STORE = "sqlite:///./headgate.db"
+DEFAULT_STORE = "sqlite:///<data directory>/headgate.db"
 DEFAULT_SHARED = "memory"
+DEFAULT_WORKSPACES = (DEFAULT_WORKSPACE,)
 
 Capability = Literal[
     "streaming",
@@ -127,16 +133,34 @@ class ServerPart(Part):
 class LimitsPart(Part):
     """How much a key may ask for."""
 
-    rpm: Count | None = Field(default=None, description="Requests a minute.")
-    tpm: Count | None = Field(default=None, description="Tokens a minute.")
-    concurrent: Count | None = Field(default=None, description="Requests at the same time.")
+    rpm: Limit | None = Field(default=None, description="Requests a minute.")
+    tpm: Limit | None = Field(default=None, description="Tokens a minute.")
+    concurrent: Limit | None = Field(default=None, description="Requests at the same time.")
+
+
+class CeilingPart(Part):
+    """The dearest a candidate may be once a budget is used up."""
+
+    input_usd_per_mtok: Usd = Field(description="US dollars for a million tokens of input, at most.")
+    output_usd_per_mtok: Usd = Field(description="US dollars for a million tokens of output, at most.")
 
 
 class BudgetPart(Part):
-    """How much a key may spend."""
+    """How much may be spent in a period. Periods begin at 00:00 UTC, weeks on Monday."""
 
     usd: Usd = Field(description='US dollars, as text: "25".')
-    per: Literal["day", "week", "month", "total"] = Field(description="The period after which spending starts at 0.")
+    per: Period = Field(description="The period after which spending starts at 0; total never starts again.")
+    until: Moment | None = Field(default=None, description="When it ends: a date or a time with its zone.")
+    on_exhausted: Exhausted = Field(
+        default=Exhausted.REFUSE, description="Refuse what it cannot pay, or ask only cheaper candidates."
+    )
+    cheaper_than: CeilingPart | None = Field(default=None, description="With on_exhausted: cheaper, what is cheap.")
+
+    @model_validator(mode="after")
+    def _says_what_is_cheap(self) -> BudgetPart:
+        if (self.on_exhausted is Exhausted.CHEAPER) != (self.cheaper_than is not None):
+            refuse("cheaper_than and on_exhausted: cheaper go together")
+        return self
 
 
 class KeyPart(Part):
@@ -144,11 +168,19 @@ class KeyPart(Part):
 
     name: Text = Field(max_length=100, description="What the key is called in logs and reports.")
     secret: KeyText = Field(description="The key itself, 20 characters or more; only its hash is kept.")
+    workspace: WorkspaceName = Field(default=DEFAULT_WORKSPACE, description="Whose key it is.")
     models: list[Text] = Field(
         default=["*"], min_length=1, description="Names the key may ask for; * stands for any text."
     )
+    addresses: list[Network] = Field(
+        default=[], description="Where it may be used from, such as 10.0.0.0/8; anywhere when empty."
+    )
+    policy: Order | None = Field(default=None, description="The order of candidates where a request names none.")
     limits: LimitsPart | None = Field(default=None, description="Requests and tokens a minute, and requests at once.")
     budget: BudgetPart | None = Field(default=None, description="What the key may spend.")
+    budgets: list[BudgetPart] = Field(default=[], description="Several budgets, each of another period.")
+    expires_at: Moment | None = Field(default=None, description="When it stops working: a date or a time with zone.")
+    metadata: dict[str, str] = Field(default={}, description="Anything worth noting about it, as text.")
 
 
 class CredentialPart(Part):
@@ -170,6 +202,9 @@ class PricesPart(Part):
     cache_write_usd_per_mtok: Usd | None = Field(
         default=None, description="Input written to the provider's prompt cache."
     )
+    audio_input_usd_per_mtok: Usd | None = Field(default=None, description="Spoken input. Default: as input.")
+    reasoning_usd_per_mtok: Usd | None = Field(default=None, description="Reasoning. Default: as output.")
+    audio_output_usd_per_mtok: Usd | None = Field(default=None, description="Spoken output. Default: as output.")
 
 
 class TierPart(PricesPart):
@@ -191,6 +226,28 @@ class ModelPart(PricesPart):
     capabilities: list[Capability] | None = Field(default=None, description="What it can do; left out is unknown.")
     quantization: Text | None = Field(default=None, description="How its weights are stored: fp8, int4, …")
     tiers: list[TierPart] | None = Field(default=None, description="Other prices for long prompts.")
+    service_tiers: dict[str, PricesPart] | None = Field(
+        default=None, description="Other prices where the provider says it served at a tier: priority, flex, batch, …"
+    )
+
+    @field_validator("tiers")
+    @classmethod
+    def _each_length_once(cls, tiers: list[TierPart] | None) -> list[TierPart] | None:
+        lengths = [tier.above_tokens for tier in tiers or ()]
+        for length in lengths:
+            if lengths.count(length) > 1:
+                refuse(f"has two tiers above {length} tokens")
+        return tiers
+
+    @field_validator("service_tiers")
+    @classmethod
+    def _tiers_a_reply_can_name(cls, tiers: dict[str, PricesPart] | None) -> dict[str, PricesPart] | None:
+        for name in tiers or ():
+            if name in USUAL_TIERS:
+                refuse(f"holds {name}, which is the usual tier: its prices are those of the model itself")
+            if service_tier(name) != name:
+                refuse(f"holds {name[:40]!r}; a tier has up to 32 small letters, digits, '-' and '_'")
+        return tiers
 
 
 class PacePart(Part):
@@ -218,6 +275,7 @@ class ProviderPart(Policies):
     quirks: list[Text] = Field(default=[], description="Named edits of requests that this server needs.")
     proxy: ProxyUrl | None = Field(default=None, description="http://[user:password@]host:port to reach it through.")
     pace: PacePart | None = Field(default=None, description="How fast the sandbox answers; for no other provider.")
+    workspaces: Workspaces = Field(default=DEFAULT_WORKSPACES, description="Who may use it: names, or * for everybody.")
 
 
 class RoutePart(Policies):
@@ -226,6 +284,24 @@ class RoutePart(Policies):
     targets: list[Name] = Field(min_length=1, description="provider/id, a slug, or a provider's own id.")
     policy: Order = Field(default=Order.CHEAPEST, description="How targets are put in order.")
     fallback: list[Name] = Field(default=[], description="Tried, in order, when every target has failed.")
+    workspaces: Workspaces = Field(default=DEFAULT_WORKSPACES, description="Who may use it: names, or * for everybody.")
+
+
+class LedgerPart(Part):
+    """The record of every request, and what happens when it cannot be kept."""
+
+    retention_days: Whole = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="Days after which records of requests are deleted; sums for budgets stay.",
+    )
+    spool_mb: Whole = Field(
+        default=1024, ge=1, le=1_048_576, description="Megabytes of records kept on disk while the database is away."
+    )
+    when_full: Literal["refuse", "serve"] = Field(
+        default="refuse", description="When no record can be kept: refuse new requests, or serve them unrecorded."
+    )
 
 
 def _empty_mapping(value: Any) -> Any:
@@ -240,6 +316,7 @@ class Document(Policies):
     shared: SharedUrl | None = Field(
         default=None, description="Where replicas share limits and health. Default memory."
     )
+    ledger: LedgerPart = Field(default=LedgerPart(), description="The record of every request.")
     keys: list[KeyPart] = Field(
         default=[],
         description="Virtual keys. With none here the one made at the first run counts, else only these do.",

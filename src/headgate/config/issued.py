@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from headgate.config.keys import issued_key
 from headgate.types.principal import Principal
 from headgate.types.secret import Secret, key_hash
 from headgate.wire import json
@@ -66,7 +67,7 @@ def _load(path: Path) -> IssuedKey:
         record = _Record("", "")
     if len(digest) != 32:
         raise KeyFileError(f"{path}: damaged; delete it, and the next start makes a new key")
-    return IssuedKey(principal=Principal(key=record.name), hash=digest)
+    return IssuedKey(principal=issued_key(record.name), hash=digest)
 
 
 def _make(path: Path) -> IssuedKey:
@@ -81,4 +82,4 @@ def _make(path: Path) -> IssuedKey:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    return IssuedKey(principal=Principal(key=record.name), hash=digest, secret=Secret(secret))
+    return IssuedKey(principal=issued_key(record.name), hash=digest, secret=Secret(secret))

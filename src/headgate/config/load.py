@@ -10,6 +10,7 @@ import msgspec
 from pydantic import ValidationError
 
 from headgate.config.check import check
+from headgate.config.check_keys import check_patterns
 from headgate.config.check_targets import check_routes, targets_of
 from headgate.config.document import Document
 from headgate.config.entries import FALLBACK_PROVIDER, Found, complete, found_in, look_up, with_provider
@@ -146,6 +147,8 @@ def _judge(tree: SourceTree, env: Mapping[str, str], path: FilePath | None) -> L
         findings.problem(("providers", name), f"its address needs {needed} from the environment, or a base_url here")
     document, offering = _with_named_providers(document, env, found, findings)
     check_routes(document, offering, findings)
+    if not validated.problems:
+        check_patterns(document, offering, findings)
     problems = [*validated.problems, *findings.problems]
     if problems:
         raise ConfigError(problems)

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import msgspec
 
 from headgate.catalog.offers import load_offers
-from headgate.config.document import Document, ModelPart, PricesPart
+from headgate.config.document import Document, ModelPart, PricesPart, TierPart
 from headgate.config.entries import row_of
 from headgate.routing.names import matches
-from headgate.types.deployment import Offer
-from headgate.types.money import Price, pusd_per_mtok
+from headgate.types.deployment import DOCUMENT, Offer
+from headgate.types.money import Price, Terms, Tier, pusd_per_mtok
 
 _FREE = Price(input_pusd_per_mtok=0, output_pusd_per_mtok=0)
 """What an answer costs that is made in this process."""
@@ -116,6 +116,8 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
         model=part.model or base.model,
         kind=kind,
         price=_price(part, base.price, kind),
+        terms=_terms(part, base.terms),
+        price_source=DOCUMENT if _names_a_price(part) or part.tiers is not None else base.price_source,
         context_tokens=part.context_tokens or base.context_tokens,
         max_output_tokens=part.max_output_tokens or base.max_output_tokens,
         capabilities=base.capabilities if part.capabilities is None else frozenset(part.capabilities),
@@ -127,17 +129,45 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
 
 
 def _price(part: PricesPart, known: Price, kind: str) -> Price:
-    entered = _either(part.input_usd_per_mtok, known.input_pusd_per_mtok)
-    written = _either(part.output_usd_per_mtok, known.output_pusd_per_mtok)
-    if kind == "embedding" and entered is not None and written is None:
+    price = _laid_over(part, known)
+    if kind == "embedding" and price.input_pusd_per_mtok is not None and price.output_pusd_per_mtok is None:
         # Embeddings have no output tokens. Left unknown, the whole price would count as unknown.
-        written = 0
+        return msgspec.structs.replace(price, output_pusd_per_mtok=0)
+    return price
+
+
+def _terms(part: ModelPart, known: Terms | None) -> Terms | None:
+    """What the price depends on. A price the operator declares holds at every length, hour and date they do not except.
+
+    Fees and the shares of service tiers, which are not prices of tokens, stay as the catalog has them.
+    """
+    base = known or Terms()
+    kept = Terms(tier_percent=base.tier_percent, request_fees=base.request_fees) if _names_a_price(part) else base
+    tiers = kept.tiers if part.tiers is None else _tiers(part.tiers)
+    service = tuple((name, _laid_over(prices, Price())) for name, prices in (part.service_tiers or {}).items())
+    terms = msgspec.structs.replace(kept, tiers=tiers, service_tiers=service)
+    return None if terms == Terms() else terms
+
+
+def _tiers(parts: Iterable[TierPart]) -> tuple[Tier, ...]:
+    tiers = [Tier(part.above_tokens, _laid_over(part, Price())) for part in parts]
+    return tuple(sorted(tiers, key=lambda tier: tier.above_tokens))
+
+
+def _laid_over(part: PricesPart, known: Price) -> Price:
     return Price(
-        input_pusd_per_mtok=entered,
-        output_pusd_per_mtok=written,
+        input_pusd_per_mtok=_either(part.input_usd_per_mtok, known.input_pusd_per_mtok),
+        output_pusd_per_mtok=_either(part.output_usd_per_mtok, known.output_pusd_per_mtok),
         cached_input_pusd_per_mtok=_either(part.cached_input_usd_per_mtok, known.cached_input_pusd_per_mtok),
         cache_write_pusd_per_mtok=_either(part.cache_write_usd_per_mtok, known.cache_write_pusd_per_mtok),
+        audio_input_pusd_per_mtok=_either(part.audio_input_usd_per_mtok, known.audio_input_pusd_per_mtok),
+        reasoning_pusd_per_mtok=_either(part.reasoning_usd_per_mtok, known.reasoning_pusd_per_mtok),
+        audio_output_pusd_per_mtok=_either(part.audio_output_usd_per_mtok, known.audio_output_pusd_per_mtok),
     )
+
+
+def _names_a_price(part: PricesPart) -> bool:
+    return any(getattr(part, name) is not None for name in PricesPart.model_fields)
 
 
 def _either(usd: Decimal | None, known_pusd: int | None) -> int | None:

@@ -70,6 +70,11 @@ class Watcher:
         self._look = self._look_again(None)
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def loaded(self) -> Loaded:
+        """The document in use."""
+        return self._loaded
+
     def start(self) -> None:
         """Begin to watch, on the running loop. Pair it with `stop`."""
         if self._task is None:

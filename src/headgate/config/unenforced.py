@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.config.document import DEFAULT_SHARED, DEFAULT_STORE
+from headgate.config.document import DEFAULT_SHARED
 from headgate.config.problems import Path, Problem
 from headgate.config.source_tree import SourceTree
 
@@ -44,9 +44,6 @@ def _at_every_level(key: str, message: str) -> tuple[Unenforced, ...]:
 
 
 NOT_YET_ENFORCED: tuple[Unenforced, ...] = (
-    Unenforced(path=("keys", ANY, "limits"), message="not enforced yet: this key is served without rate limits"),
-    Unenforced(path=("keys", ANY, "budget"), message="not enforced yet: nothing stops this key at its budget"),
-    Unenforced(path=("store",), unless=frozenset({DEFAULT_STORE}), message="not used yet: no database is opened"),
     Unenforced(
         path=("shared",),
         unless=frozenset({DEFAULT_SHARED}),
@@ -65,10 +62,6 @@ NOT_YET_ENFORCED: tuple[Unenforced, ...] = (
     Unenforced(
         path=("providers", ANY, "credentials", 1),
         message="not enforced yet: only the first credential is used while it works, whatever the weights",
-    ),
-    Unenforced(
-        path=("providers", ANY, "models", ANY, "tiers"),
-        message="not enforced yet: long prompts are reckoned at the base price",
     ),
 )
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from headgate.errors import Unauthenticated
+import time
+from ipaddress import IPv6Address, ip_address
+
+from headgate.endpoints.asgi import Scope
+from headgate.errors import NotAllowed, Unauthenticated
 from headgate.types.principal import Principal
 from headgate.types.secret import key_hash
 from headgate.types.snapshot import Snapshot
@@ -10,8 +14,11 @@ from headgate.types.snapshot import Snapshot
 _CHALLENGE = ((b"www-authenticate", b'Bearer realm="headgate"'),)
 
 
-def authenticate(snapshot: Snapshot, authorization: bytes | None, api_key: bytes | None) -> Principal:
-    """The principal a request's key proves; the secret is hashed before anybody looks. Raises Unauthenticated."""
+def authenticate(snapshot: Snapshot, authorization: bytes | None, api_key: bytes | None, scope: Scope) -> Principal:
+    """The principal a request's key proves; the secret is hashed before anybody looks.
+
+    Raises Unauthenticated; NotAllowed for a good key from an address it may not be used from.
+    """
     if authorization is not None:
         scheme, _, secret = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
@@ -23,7 +30,24 @@ def authenticate(snapshot: Snapshot, authorization: bytes | None, api_key: bytes
         raise Unauthenticated(
             "no key: send `Authorization: Bearer hg-…` (or `x-api-key`) with a Headgate key", headers=_CHALLENGE
         )
-    principal = snapshot.keys.get(key_hash(secret))
+    digest = key_hash(secret)
+    principal = snapshot.keys.get(digest)
     if principal is None:
-        raise Unauthenticated("this key is not one of this gateway's, or no longer", headers=_CHALLENGE)
+        why = snapshot.withdrawn.get(digest, "this key is not one of this gateway's, or no longer")
+        raise Unauthenticated(why, headers=_CHALLENGE)
+    if principal.expires_at is not None and principal.expires_at <= time.time():
+        raise Unauthenticated(f"the key {principal.key!r} has expired", code="expired_api_key", headers=_CHALLENGE)
+    if principal.addresses and not _may_call_from(principal, scope):
+        raise NotAllowed(f"the key {principal.key!r} may not be used from this address", code="address_not_allowed")
     return principal
+
+
+def _may_call_from(principal: Principal, scope: Scope) -> bool:
+    """Whether the connection comes from one of the key's networks. Headers are not asked: anybody writes them."""
+    client = scope.get("client")
+    if client is None:
+        return False
+    address = ip_address(client[0].partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in principal.addresses)

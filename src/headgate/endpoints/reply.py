@@ -94,6 +94,7 @@ def _account_headers(account: Account) -> Headers:
         (b"x-headgate-model", account.model[:MAX_SHOWN].encode("ascii", "backslashreplace")),
         (b"x-headgate-attempts", b"%d" % account.attempts),
     ]
+    headers += account.headers
     if account.dropped:
         headers.append((b"x-headgate-dropped", ", ".join(account.dropped).encode("ascii", "backslashreplace")))
     return headers

@@ -17,7 +17,8 @@ from headgate.endpoints.request import discard_large, parse_order, parse_timeout
 from headgate.errors import GatewayError, MethodNotAllowed, NotFound, ShuttingDown
 from headgate.gateway.gateway import Gateway
 from headgate.types.deployment import Operation
-from headgate.types.request import Request, RequestIds
+from headgate.types.principal import Principal
+from headgate.types.request import Request, RequestIds, now_us
 from headgate.types.snapshot import Snapshot
 from headgate.wire import json
 
@@ -25,6 +26,10 @@ BASES = ("/v1", "/v1/openai")
 MODEL_PREFIXES = tuple(f"{base}/models/" for base in reversed(BASES))
 log = logging.getLogger("headgate")
 
+CONTROL_PREFIX = "/api/"
+
+Control = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""What serves the operators' paths."""
 Endpoint = Callable[[Scope, Receive, AsgiReply], Awaitable[None]]
 
 
@@ -38,9 +43,11 @@ class Snapshots(Protocol):
 class Endpoints:
     """The ASGI application in front of the gateway."""
 
-    def __init__(self, snapshots: Snapshots, gateway: Gateway) -> None:
+    def __init__(self, snapshots: Snapshots, gateway: Gateway, control: Control | None = None) -> None:
         self._snapshots = snapshots
         self._gateway = gateway
+        self._control = control
+        self._loop = asyncio.get_running_loop()
         self._ids = RequestIds()
         self._table: dict[str, dict[str, Endpoint]] = {
             "/healthz": {"GET": self._healthz, "HEAD": self._healthz},
@@ -54,6 +61,9 @@ class Endpoints:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            return
+        if self._control is not None and scope["path"].startswith(CONTROL_PREFIX):
+            await self._control(scope, receive, send)
             return
         reply = AsgiReply(send, self._ids.next())
         try:
@@ -85,38 +95,48 @@ class Endpoints:
 
     def _serving(self, operation: Operation) -> Endpoint:
         async def serve(scope: Scope, receive: Receive, reply: AsgiReply) -> None:
+            at_us, arrived = now_us(), self._loop.time()
             snapshot = self._snapshots.current
             head = read_head(scope["headers"])
             try:
-                principal = authenticate(snapshot, head.authorization, head.api_key)
+                principal = authenticate(snapshot, head.authorization, head.api_key, scope)
             except GatewayError:
                 await discard_large(head, receive)
                 raise
-            body = await read_body(head, receive, snapshot.max_body_bytes, snapshot.body_timeout_s)
-            request = Request(
-                id=reply.request_id,
-                snapshot=snapshot,
-                principal=principal,
-                envelope=parse_request(operation, body),
-                order=parse_order(head.order),
-                total_s=parse_timeout(head.timeout_s),
-            )
+            try:
+                body = await read_body(head, receive, snapshot.max_body_bytes, snapshot.body_timeout_s)
+                request = Request(
+                    id=reply.request_id,
+                    snapshot=snapshot.of(principal.workspace),
+                    principal=principal,
+                    envelope=parse_request(operation, body),
+                    at_us=at_us,
+                    arrived=arrived,
+                    order=parse_order(head.order) or principal.order,
+                    total_s=parse_timeout(head.timeout_s),
+                )
+            except GatewayError as error:
+                self._gateway.refused(reply.request_id, principal, operation, at_us, error)
+                raise
             await self._gateway.serve(request, reply)
 
         return serve
 
     async def _models(self, scope: Scope, receive: Receive, reply: AsgiReply) -> None:
-        snapshot = self._snapshots.current
-        head = read_head(scope["headers"])
-        await reply.json(render_models(snapshot, authenticate(snapshot, head.authorization, head.api_key)))
+        await reply.json(render_models(*self._reader(scope)))
 
     async def _model(self, scope: Scope, receive: Receive, reply: AsgiReply) -> None:
-        snapshot = self._snapshots.current
-        head = read_head(scope["headers"])
-        principal = authenticate(snapshot, head.authorization, head.api_key)
+        snapshot, principal = self._reader(scope)
         path: str = scope["path"]
         prefix = next(prefix for prefix in MODEL_PREFIXES if path.startswith(prefix))
         await reply.json(render_model(snapshot, principal, path[len(prefix) :]))
+
+    def _reader(self, scope: Scope) -> tuple[Snapshot, Principal]:
+        """Who asks, and what its workspace reads. Raises Unauthenticated, NotAllowed."""
+        snapshot = self._snapshots.current
+        head = read_head(scope["headers"])
+        principal = authenticate(snapshot, head.authorization, head.api_key, scope)
+        return snapshot.of(principal.workspace), principal
 
     async def _healthz(self, scope: Scope, receive: Receive, reply: AsgiReply) -> None:
         await reply.json(json.encode({"status": "ok"}))

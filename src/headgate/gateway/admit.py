@@ -1,23 +1,35 @@
-"""Whether a request may go on: the key's models. Limits and the reservation of its worst-case cost belong here."""
+"""Whether a request may go on: the key's models, its limits, and whether a record of it can be kept."""
 
 from __future__ import annotations
 
-from headgate.errors import InvalidRequest, NotAllowed
-from headgate.types.principal import Principal
+from headgate.catalog.estimate import EXPECTED_OUTPUT_TOKENS, input_estimate
+from headgate.errors import InvalidRequest, LedgerFull, NotAllowed
+from headgate.gateway.booking import Booking, Books
+from headgate.types.principal import ANY_MODEL, Principal
 from headgate.types.request import Request
 from headgate.wire.json import DecodeError, Decoder, Raw
 
 _names = Decoder[list[str] | None](list[str] | None)
 
 
-def admit(request: Request) -> None:
-    """Raises NotAllowed when the key does not cover the model."""
+async def admit(books: Books, request: Request, booking: Booking) -> None:
+    """Check the key's models and take a share of its limits, which the booking then holds.
+
+    Raises NotAllowed, LimitReached; LedgerFull where no record of the request could be kept.
+    """
     principal, envelope = request.principal, request.envelope
     _check(principal, envelope.model, "model")
-    if principal.models != ("*",) and "models" in envelope.fields:
+    if (principal.models != ANY_MODEL or principal.ceiling != ANY_MODEL) and "models" in envelope.fields:
         # One provider takes a list of further models to fall back on; a limited key must not get round its limit.
         for model in _further_models(envelope.fields["models"]):
             _check(principal, model, "models")
+    if books.ledger.refuses:
+        raise LedgerFull("no record of this request could be kept, and this gateway serves none without one")
+    if principal.has_limits:
+        entered = input_estimate(envelope)
+        written = EXPECTED_OUTPUT_TOKENS if envelope.output_cap is None else envelope.output_cap
+        booking.limits = await books.limiter.reserve(principal.allowances, entered + written, entered)
+        booking.account.headers = booking.limits.headers()
 
 
 def _check(principal: Principal, model: str, param: str) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 
+from headgate.catalog.estimate import input_estimate
 from headgate.dialects.openai.reply import ErrorInBody, parse_reply
+from headgate.gateway.booking import Booking
 from headgate.gateway.relay import MAX_REPLY_BYTES, read_all, relay_stream, relay_whole
 from headgate.gateway.reply import Reply
+from headgate.gateway.settle import settle
 from headgate.types.deployment import Candidate, Deployment
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.policy import Timeouts
-from headgate.types.request import Account, Envelope, Request
+from headgate.types.request import Attempt, Envelope, Request
+from headgate.types.usage import Usage
 from headgate.upstream.call import Caller
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.faults import classify
@@ -26,7 +30,7 @@ async def attempt(
     timeouts: Timeouts,
     deadline: float,
     reply: Reply,
-    account: Account,
+    booking: Booking,
 ) -> None:
     """Send the request to one candidate and relay its answer. Every failure comes out as one Fault.
 
@@ -34,10 +38,12 @@ async def attempt(
     """
     deployment = candidate.deployment
     envelope = request.envelope
+    account = booking.account
     account.provider = deployment.upstream.provider
     account.model = candidate.upstream_id
-    account.attempts += 1
     account.dropped = []
+    one = Attempt(candidate=candidate, started=booking.clock())
+    account.tries.append(one)
     clocks = Clocks(
         connect_s=timeouts.connect_s,
         # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
@@ -48,21 +54,30 @@ async def attempt(
     exchange: Exchange | None = None
     try:
         exchange = await caller.open(candidate, envelope, clocks, account.dropped)
+        one.connected, one.status = exchange.connected_at, exchange.status
         if exchange.status != 200:
             body = await _error_body(exchange)
             raise classify(exchange.status, exchange.headers, body, caller.secrets(deployment))
         if not envelope.stream:
-            await relay_whole(exchange, envelope, deployment, account, reply)
+            await relay_whole(exchange, envelope, one, booking, reply)
         else:
             exchange, kind = await _document_kind(exchange)
             if kind is not None:
                 raise await _not_a_stream(exchange, envelope, kind)
-            await relay_stream(exchange, envelope, deployment, account, reply)
+            await relay_stream(exchange, envelope, one, booking, reply)
     except BaseException as failure:
+        one.done = booking.clock()
         if exchange is not None:
             exchange.cancel()
+        elif isinstance(failure, ExchangeFailed):
+            one.connected = failure.connected_at
         if isinstance(failure, ErrorInBody | ExchangeFailed | Fault):
-            raise _fault(failure, exchange, caller, deployment) from None
+            fault = _fault(failure, exchange, caller, deployment)
+            one.result = fault.kind
+            raise fault from None
+        if one.usage is None and not one.result:
+            # The client left while the provider was at work. It may bill what it was sent, and it will not say so.
+            settle(booking, one, Usage(input=input_estimate(envelope), estimated=True))
         raise
     exchange.release()
 

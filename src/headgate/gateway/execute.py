@@ -7,22 +7,23 @@ tried by whoever adds the rungs.
 from __future__ import annotations
 
 from headgate.gateway.attempt import attempt
+from headgate.gateway.booking import Booking
 from headgate.gateway.reply import Reply
 from headgate.routing.resolve import Resolution
 from headgate.types.deployment import Upstream
 from headgate.types.policy import Timeouts
-from headgate.types.request import Account, Plan, Request
+from headgate.types.request import Plan, Request
 from headgate.upstream.call import Caller
 
 
 async def execute(
-    caller: Caller, request: Request, resolution: Resolution, plan: Plan, now: float, reply: Reply, account: Account
+    caller: Caller, request: Request, resolution: Resolution, plan: Plan, reply: Reply, booking: Booking
 ) -> None:
-    """Serve the request by the plan's candidates. `now` is the event loop's time. Raises Fault."""
+    """Serve the request by the plan's candidates. Raises Fault."""
     candidate = plan.candidates[0]
     timeouts = _timeouts(resolution, candidate.deployment.upstream)
     total_s = timeouts.total_s if request.total_s is None else min(request.total_s, timeouts.total_s)
-    await attempt(caller, request, candidate, timeouts, now + total_s, reply, account)
+    await attempt(caller, request, candidate, timeouts, booking.clock() + total_s, reply, booking)
 
 
 def _timeouts(resolution: Resolution, upstream: Upstream) -> Timeouts:

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from headgate.dialects.openai.reply import parse_reply
+from headgate.catalog.estimate import BYTES_PER_TOKEN, input_estimate
+from headgate.dialects.openai.reply import ErrorInBody, parse_reply
 from headgate.dialects.openai.stream import StreamReader
+from headgate.gateway.booking import Booking
 from headgate.gateway.reply import Reply
 from headgate.gateway.settle import settle, stream_note
-from headgate.types.deployment import Deployment
+from headgate.types.deployment import Operation
 from headgate.types.fault import Fault, FaultClass
-from headgate.types.request import Account, Envelope
+from headgate.types.request import Attempt, Envelope
+from headgate.types.usage import Usage
 from headgate.upstream.exchange import Exchange, ExchangeFailed
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
+FRAME_BYTES = 300
+"""What a JSON answer holds beside its text, about."""
 
 
-async def relay_whole(
-    exchange: Exchange, envelope: Envelope, deployment: Deployment, account: Account, reply: Reply
-) -> None:
+async def relay_whole(exchange: Exchange, envelope: Envelope, attempt: Attempt, booking: Booking, reply: Reply) -> None:
     """Read a JSON answer to its end, check it, send it. Raises Fault, ErrorInBody, ExchangeFailed."""
+    attempt.first_token = booking.clock()
     body = await read_all(exchange, MAX_REPLY_BYTES)
-    settle(account, deployment, parse_reply(envelope.operation, body))
-    await reply.whole(body, account)
+    settle(booking, attempt, parse_reply(envelope.operation, body) or _guessed(envelope, body))
+    booking.answered(attempt)
+    await reply.whole(body, booking.account)
+
+
+def _guessed(envelope: Envelope, body: bytes) -> Usage:
+    """The usage of an answer whose provider reports none, by its size."""
+    written = 0 if envelope.operation is Operation.EMBEDDING else max(1, (len(body) - FRAME_BYTES) // BYTES_PER_TOKEN)
+    return Usage(input=input_estimate(envelope), output=written, estimated=True)
 
 
 async def relay_stream(
-    exchange: Exchange, envelope: Envelope, deployment: Deployment, account: Account, reply: Reply
+    exchange: Exchange, envelope: Envelope, attempt: Attempt, booking: Booking, reply: Reply
 ) -> None:
     """Forward a stream as it comes, from its first content on. Raises Fault, ErrorInBody, ExchangeFailed.
 
     The client gets whole events only: half an event of an upstream that dies would be lost on it anyway.
     """
-    reader = StreamReader(envelope, deployment.upstream.usage_aside)
+    reader = StreamReader(envelope, attempt.candidate.deployment.upstream.usage_aside)
+    account = booking.account
     out = b""
     try:
         while not reader.has_content:
@@ -38,13 +50,19 @@ async def relay_stream(
             if len(out) > MAX_REPLY_BYTES:
                 raise Fault(FaultClass.BROKEN_STREAM, "the provider's stream never came to the answer")
         exchange.content_started()
+        attempt.first_token = booking.clock()
         await reply.begin(out, account)
         await _flow(exchange, reader, reply)
         if reader.failure is not None:
             raise reader.failure
-    finally:
-        # Also for a stream that broke off and for a client that left: what was used is known here and nowhere else.
-        settle(account, deployment, reader.settled_usage())
+    except BaseException as failure:  # a client that leaves is a cancellation
+        refused = isinstance(failure, Fault | ErrorInBody | ExchangeFailed) and not reader.has_content
+        if reader.usage is not None or not refused:
+            # What was used before it broke off is known here and nowhere else.
+            settle(booking, attempt, reader.settled_usage())
+        raise
+    settle(booking, attempt, reader.settled_usage())
+    booking.answered(attempt)
     await reply.end(reader.tail(stream_note(account)))
 
 

@@ -1,19 +1,27 @@
-"""What a request used and what it cost."""
+"""What an attempt used and what it cost."""
 
 from __future__ import annotations
 
-from headgate.catalog.cost import cost_pusd
-from headgate.types.deployment import Deployment
+from headgate.catalog.cost import reckon
+from headgate.gateway.booking import Booking, total_cost, total_usage
 from headgate.types.money import render_usd
-from headgate.types.request import Account
+from headgate.types.request import Account, Attempt
 from headgate.types.usage import Usage
 from headgate.wire import json
 
 
-def settle(account: Account, deployment: Deployment, usage: Usage | None) -> None:
-    """Book the usage and its cost. An unknown price, or no usage, is an unknown cost and never zero."""
-    account.usage = usage
-    account.cost_pusd = None if usage is None else cost_pusd(deployment.offer.price, usage)
+def settle(booking: Booking, attempt: Attempt, usage: Usage) -> None:
+    """Note an attempt's usage and its cost, and the request's with it.
+
+    The price is that of the moment at which the request arrived. An unknown one makes an unknown cost, never zero.
+    """
+    account = booking.account
+    attempt.usage = usage
+    attempt.cost = reckon(attempt.candidate.deployment.offer, usage, booking.at_us / 1_000_000)
+    if len(account.tries) == 1:
+        account.usage, account.cost_pusd = usage, attempt.cost.pusd
+    else:
+        account.usage, account.cost_pusd = total_usage(account.tries), total_cost(account.tries)
 
 
 def stream_note(account: Account) -> dict[str, object]:

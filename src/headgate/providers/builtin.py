@@ -32,6 +32,7 @@ ROWS: tuple[Provider, ...] = (
         env=("OPENAI_API_KEY",),
         operations=ALL,
         quirks=("cap_as_max_completion_tokens",),
+        tier_percent=(("batch", 50), ("flex", 50)),
     ),
     Provider(
         name="groq",

@@ -22,6 +22,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     `env` names the well-known environment variables that hold a credential, first found wins.
     `base_url` may hold `${NAME}`, filled from the environment. A `local` provider runs on the user's own machine:
     it needs no credential and is never taken from the environment unasked.
+    `tier_percent` holds service tiers whose price is the same share of the usual one for every model.
     """
 
     name: str
@@ -34,5 +35,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     quirks: tuple[str, ...] = ()
     stream_usage: StreamUsage = StreamUsage.ASK
     usage_aside: str | None = None
+    tier_percent: tuple[tuple[str, int], ...] = ()
     local: bool = False
     script: ScriptFor | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.catalog.estimate import BYTES_PER_TOKEN, EXPECTED_OUTPUT_TOKENS
 from headgate.routing.resolve import Resolution
 from headgate.types.deployment import Candidate, Operation
 from headgate.types.policy import Order
@@ -12,9 +13,6 @@ KINDS = {
     Operation.COMPLETION: frozenset({"chat", "completion", "any"}),
     Operation.EMBEDDING: frozenset({"embedding", "any"}),
 }
-# Stands in for the length of an answer nobody has capped, in tokens.
-EXPECTED_OUTPUT_TOKENS = 500
-BYTES_PER_TOKEN = 4
 KNOWN, DOUBTFUL, UNKNOWN = range(3)
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from headgate.types.money import Price
+from headgate.types.money import Price, Terms
 from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts
 from headgate.types.script import Script
 from headgate.types.secret import Secret
@@ -30,12 +30,18 @@ class Operation(StrEnum):
     EMBEDDING = "embedding"
 
 
+DOCUMENT = "document"
+"""The source of prices the operator declared: they are the last word, also against a cost the provider reports."""
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A provider selling one model under its own id at a price.
 
     `upstream_id` is what is sent; with a `*` in it, the star stands for whatever the client wrote there.
     `model` is the slug of the weights; `variant` names a serving that is not the plain one (turbo, fp8, …).
     An `unconfirmed` one rests on a single old source: it must not win on price alone.
+    `price` is the base price; `terms` are what else decides, None where nothing does. `price_source` says where the
+    prices come from: `DOCUMENT`, or a source of the catalogue and its date.
     """
 
     provider: str
@@ -44,6 +50,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = "chat"
     variant: str | None = None
     price: Price = Price()
+    terms: Terms | None = None
+    price_source: str = ""
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     capabilities: frozenset[str] | None = None

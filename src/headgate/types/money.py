@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -11,16 +12,61 @@ TOKENS_PER_MTOK = 10**6
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """USD for a million tokens of each class, as exact integers of pico-dollars; None is unknown, never zero."""
+    """USD for a million tokens of each class, as exact integers of pico-dollars; None is unknown, never zero.
+
+    A class without a price of its own costs what its side costs: input, or output.
+    """
 
     input_pusd_per_mtok: int | None = None
     output_pusd_per_mtok: int | None = None
     cached_input_pusd_per_mtok: int | None = None
     cache_write_pusd_per_mtok: int | None = None
+    audio_input_pusd_per_mtok: int | None = None
+    reasoning_pusd_per_mtok: int | None = None
+    audio_output_pusd_per_mtok: int | None = None
 
     @property
     def known(self) -> bool:
         return self.input_pusd_per_mtok is not None and self.output_pusd_per_mtok is not None
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """Prices of the whole request once its prompt is longer than `above_tokens`."""
+
+    above_tokens: int
+    price: Price
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Prices at some hours: minutes of the UTC day, from and until, on ISO weekdays (1 is Monday)."""
+
+    weekdays: frozenset[int]
+    minutes: tuple[tuple[int, int], ...]
+    price: Price
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Prices from a moment on, in Unix seconds."""
+
+    from_s: int
+    price: Price
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the price of a request depends on, beside its tokens.
+
+    What a tier, a window, a change or a service tier does not name costs what it costs without it. They are laid over
+    the base price in this order: the last change that has come, the window, the highest tier passed (`tiers` rise),
+    the service tier. `service_tiers` are prices the operator declared, `tier_percent` the share of the usual price a
+    service tier costs. `request_fees` are pico-dollars for a request by the amount of web search it used.
+    """
+
+    tiers: tuple[Tier, ...] = ()
+    windows: tuple[Window, ...] = ()
+    changes: tuple[Change, ...] = ()
+    service_tiers: tuple[tuple[str, Price], ...] = ()
+    tier_percent: tuple[tuple[str, int], ...] = ()
+    request_fees: tuple[tuple[str, int], ...] = ()
 
 
 def pusd_per_mtok(usd_per_mtok: str | Decimal) -> int:
@@ -41,3 +87,28 @@ def render_usd(cost_pusd: int) -> str:
     whole, rest = divmod(cost_pusd, PUSD_PER_USD)
     digits = f"{rest:012d}".rstrip("0")
     return f"{whole}.{digits}" if digits else str(whole)
+
+
+class CostSource(StrEnum):
+    """Where the cost of an attempt comes from."""
+
+    COMPUTED = "computed"  # the provider's token counts times a price
+    REPORTED = "reported"  # the provider named the cost
+    ESTIMATED = "estimated"  # our own token counts times a price
+    UNKNOWN = "unknown"  # no price, or no counts
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt cost, in pico-dollars. `pusd` is the figure that counts; None is unknown, never zero.
+
+    `computed_pusd` and `reported_pusd` are kept beside it; `disagree` when they differ by more than 1 %.
+    `price` is the one applied, `price_source` says where it comes from.
+    """
+
+    pusd: int | None = None
+    source: CostSource = CostSource.UNKNOWN
+    computed_pusd: int | None = None
+    reported_pusd: int | None = None
+    disagree: bool = False
+    price: Price | None = None
+    price_source: str = ""

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from headgate.types.money import Price
+
 
 class Order(StrEnum):
     """How candidates are put in order."""
@@ -48,8 +50,42 @@ class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):
     concurrent: int | None = None
 
 
+class Period(StrEnum):
+    """How long a budget lasts before spending starts at 0 again; all periods begin at 00:00 UTC."""
+
+    DAY = "day"
+    WEEK = "week"  # begins on Monday
+    MONTH = "month"
+    TOTAL = "total"  # never begins again
+
+
+class Exhausted(StrEnum):
+    """What happens to a request that a budget cannot pay."""
+
+    REFUSE = "refuse"
+    CHEAPER = "cheaper"  # only candidates under a price are asked
+
+
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """Pico-dollars a key may spend in a period (day, week, month, total)."""
+    """Pico-dollars that may be spent in a period. After `until` (Unix seconds) nothing may be spent.
+
+    With `on_exhausted` cheaper, candidates that cost at most `cheaper_than` (both its input and its output price) are
+    asked even when the budget is used up; what they cost is still counted.
+    """
 
     limit_pusd: int
-    per: str
+    per: Period
+    until: int | None = None
+    on_exhausted: Exhausted = Exhausted.REFUSE
+    cheaper_than: Price | None = None
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """What one scope may use. A scope is `key:ID`, `token:ID` (the creator of keys) or `workspace:NAME`.
+
+    A request counts against every allowance of its principal: that is how a key never exceeds its creator.
+    """
+
+    scope: str
+    limits: KeyLimits = KeyLimits()
+    budgets: tuple[Budget, ...] = ()

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
 
 import msgspec
 
 from headgate.types.deployment import Body, Candidate, Operation
+from headgate.types.money import Cost
 from headgate.types.policy import Order
 from headgate.types.principal import Principal
 from headgate.types.snapshot import Snapshot
 from headgate.types.usage import Usage
+
+NO_COST = Cost()
+
+
+def now_us() -> int:
+    """Unix time in microseconds."""
+    return time.time_ns() // 1000
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -37,6 +46,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     snapshot: Snapshot
     principal: Principal
     envelope: Envelope
+    at_us: int = msgspec.field(default_factory=now_us)
+    """When it arrived, in Unix microseconds."""
+    arrived: float | None = None
+    """The same moment in the event loop's time; None: just now."""
     order: Order | None = None
     total_s: float | None = None
 
@@ -55,20 +68,42 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     dropped: tuple[Dropped, ...] = ()
 
 
-class Account(msgspec.Struct, kw_only=True):
+class Attempt(msgspec.Struct, kw_only=True, eq=False):
+    """One send to one deployment while it runs. Times are the event loop's; None for what has not happened.
+
+    `result` is empty while it runs, then `success`, a fault class, or `cancelled`.
+    """
+
+    candidate: Candidate
+    started: float
+    connected: float | None = None
+    first_token: float | None = None
+    done: float | None = None
+    result: str = ""
+    status: int | None = None
+    usage: Usage | None = None
+    cost: Cost = NO_COST
+
+
+class Account(msgspec.Struct, kw_only=True, eq=False):
     """What is known of a request while it runs and when it is over: who served it, how often we tried, what it used.
 
-    The reply headers and the ledger are written from this.
+    The reply headers and the ledger are written from this. `provider`, `model` and `dropped` are those of the last
+    attempt; `headers` go out with the reply, whatever it is.
     """
 
     request_id: str
     provider: str = ""
     model: str = ""
-    attempts: int = 0
+    tries: list[Attempt] = []
     dropped: list[str] = []
     usage: Usage | None = None
     cost_pusd: int | None = None
-    fault: str | None = None
+    headers: list[tuple[bytes, bytes]] = []
+
+    @property
+    def attempts(self) -> int:
+        return len(self.tries)
 
 
 class RequestIds:

@@ -8,7 +8,7 @@ import msgspec
 
 from headgate.types.deployment import Candidate, Deployment
 from headgate.types.policy import HealthPolicy, HedgePolicy, Order, Timeouts
-from headgate.types.principal import Principal
+from headgate.types.principal import DEFAULT_WORKSPACE, Principal
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -53,6 +53,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `catch_all` provider name → deployments that send any id, for routes with a `*` in both name and target
     `models`    every slug and provider's own id → entry
     `listed`    the names `GET /v1/models` shows, in order
+    `withdrawn` hashes of keys that no longer work → why, as their holders are told
+    `workspaces` what the other workspaces read; this one is the default's. Their own `keys` are empty
     """
 
     revision: int
@@ -66,5 +68,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     models: Mapping[str, ModelEntry]
     listed: tuple[str, ...]
     providers: tuple[str, ...]
+    withdrawn: Mapping[bytes, str] = {}
+    workspaces: Mapping[str, Snapshot] = {}
     max_body_bytes: int = 32 * 1024 * 1024
     body_timeout_s: float = 120.0
+
+    def of(self, workspace: str) -> Snapshot:
+        """What a workspace reads. Raises KeyError for one that nobody made: it must not get another's."""
+        return self if workspace == DEFAULT_WORKSPACE else self.workspaces[workspace]

@@ -17,7 +17,8 @@ class ExchangeFailed(Exception):
     """The exchange itself failed: no connection, a clock ran out, bytes that are no reply, a cut.
 
     `kind` is the fault class; `message` is fit for a client. `nothing_received` says that not one byte of a reply
-    came, which is what makes a second send on a fresh connection harmless.
+    came, which is what makes a second send on a fresh connection harmless. `connected_at` is when the connection was
+    there, in the event loop's time; None when there was none.
     """
 
     def __init__(self, kind: FaultClass, message: str, *, nothing_received: bool = False) -> None:
@@ -25,6 +26,7 @@ class ExchangeFailed(Exception):
         self.kind = kind
         self.message = message
         self.nothing_received = nothing_received
+        self.connected_at: float | None = None
 
 
 class Clocks(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +45,19 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exchange(Protocol):
-    """A reply being received. `headers` has lower-case names; repeated ones are joined by a comma."""
+    """A reply being received. `headers` has lower-case names; repeated ones are joined by a comma.
+
+    `connected_at` is when the connection was there, in the event loop's time.
+    """
 
     @property
     def status(self) -> int: ...
 
     @property
     def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def connected_at(self) -> float: ...
 
     async def read(self) -> bytes:
         """The bytes of the body that have come since the last call, at least one; `b""` at its proper end.

@@ -51,6 +51,7 @@ class HttpExchange:
         "_released",
         "_timer",
         "_waiter",
+        "connected_at",
         "head_received",
         "headers",
         "status",
@@ -74,7 +75,8 @@ class HttpExchange:
         self._waiter: asyncio.Future[None] | None = None
         self._phase = FaultClass.NO_FIRST_TOKEN
         limit = clocks.first_token_s
-        self._due = clocks.deadline if limit is None else min(clocks.deadline, loop.time() + limit)
+        self.connected_at = loop.time()
+        self._due = clocks.deadline if limit is None else min(clocks.deadline, self.connected_at + limit)
         self._timer: asyncio.TimerHandle | None = loop.call_at(self._due, self._tick)
 
     # What the caller does

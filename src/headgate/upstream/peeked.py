@@ -40,6 +40,10 @@ class PeekedExchange:
     def headers(self) -> Mapping[str, str]:
         return self._exchange.headers
 
+    @property
+    def connected_at(self) -> float:
+        return self._exchange.connected_at
+
     async def read(self) -> bytes:
         first, self._first = self._first, b""
         return first or await self._exchange.read()

@@ -132,7 +132,9 @@ async def _exchange_on(connection: Connection, head: bytes, body: bytes, clocks:
     exchange = connection.start(head, body, clocks)
     try:
         await exchange.head()
-    except BaseException:  # because a cancelled exchange, too, leaves its connection half used
+    except BaseException as failure:  # because a cancelled exchange, too, leaves its connection half used
         exchange.cancel()
+        if isinstance(failure, ExchangeFailed):
+            failure.connected_at = exchange.connected_at
         raise
     return exchange

@@ -35,7 +35,7 @@ class ScriptedExchange:
         self._script = script
         self._clocks = clocks
         self._loop = asyncio.get_running_loop()
-        self._opened = self._loop.time()
+        self._opened = self.connected_at = self._loop.time()
         self._next = 0
         self._due = self._opened + script.head_delay_s
         self._content = False

@@ -10,7 +10,7 @@ from headgate.providers.builtin import PROVIDERS
 from headgate.providers.quirks import QUIRKS
 from headgate.providers.sandbox import FAULTS, MODELS
 from headgate.routing.resolve import resolve
-from headgate.types.policy import Budget, HealthPolicy, HedgePolicy, KeyLimits, Order, Timeouts
+from headgate.types.policy import Budget, HealthPolicy, HedgePolicy, KeyLimits, Order, Period, Timeouts
 from headgate.types.principal import Principal
 from headgate.types.secret import Secret, key_hash
 from headgate.types.snapshot import Route, Snapshot
@@ -235,8 +235,13 @@ def test_keys_are_kept_as_hashes_and_the_document_wins() -> None:
     made = compile_snapshot(document, revision=4, created=5, issued_keys=issued)
     principal = made.keys[key_hash(SECRET.encode())]
     assert (principal.key, principal.models) == ("dev", ("fast",))
-    assert principal.limits == KeyLimits(rpm=6, tpm=7, concurrent=8)
-    assert principal.budget == Budget(limit_pusd=2_500_000_000_000, per="week")
+    own, workspace = principal.allowances
+    assert own.scope == "key:document:dev"
+    assert own.limits == KeyLimits(rpm=6, tpm=7, concurrent=8)
+    assert own.budgets == (Budget(limit_pusd=2_500_000_000_000, per=Period.WEEK),)
+    assert (workspace.scope, workspace.budgets) == ("workspace:default", ())
+    assert principal.has_limits
+    assert principal.has_budget
     assert list(made.keys) == [key_hash(SECRET.encode())], "a key made outside the document counts beside those in it"
     assert (made.revision, made.created) == (4, 5)
     assert SECRET not in repr(made.keys)

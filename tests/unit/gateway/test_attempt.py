@@ -21,7 +21,7 @@ from headgate.upstream.pool import Pool
 from tests.fakes.provider import FakeProvider, Reply, event_reply, json_reply
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.sockets import refused_port
-from tests.surface.gateway import snapshot_of
+from tests.surface.gateway import books, snapshot_of
 from tests.unit.gateway.test_gateway import Taken
 
 CREDENTIAL = "canary-credential-1"
@@ -53,7 +53,7 @@ async def serve(base_url: str, *, env: dict[str, str] | None = None, more: str =
     )
     pool, taken = Pool(), Taken()
     try:
-        await Gateway(Caller(pool, env or {}), asyncio.get_running_loop().time).serve(request, taken)
+        await Gateway(Caller(pool, env or {}), asyncio.get_running_loop().time, books()).serve(request, taken)
     finally:
         await pool.close()
     return taken

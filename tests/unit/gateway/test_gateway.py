@@ -12,12 +12,13 @@ from headgate.dialects.openai.request import parse_request
 from headgate.errors import GatewayError, InvalidRequest, ModelNotFound, NotAllowed, UpstreamFailed
 from headgate.gateway.gateway import Gateway
 from headgate.types.deployment import Operation
+from headgate.types.entry import SUCCESS
 from headgate.types.fault import FaultClass
 from headgate.types.principal import Principal
 from headgate.types.request import Account, Request
 from headgate.upstream.call import Caller
 from headgate.upstream.pool import Pool
-from tests.surface.gateway import snapshot_of
+from tests.surface.gateway import books, snapshot_of
 
 DOCUMENT = """
 providers:
@@ -69,7 +70,7 @@ async def serve(
         total_s=total_s,
     )
     taken = Taken()
-    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time)
+    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time, books())
     return await gateway.serve(request, taken), taken
 
 
@@ -80,7 +81,7 @@ async def test_a_request_is_answered_and_accounted_for() -> None:
     assert (account.request_id, account.provider, account.model, account.attempts) == ("req_1", "sandbox", "fast", 1)
     assert account.usage is not None
     assert account.cost_pusd == 0
-    assert account.fault is None
+    assert account.tries[0].result == SUCCESS
 
 
 async def test_a_stream_is_answered_and_accounted_for() -> None:
@@ -111,7 +112,7 @@ async def test_a_fault_carries_the_account_for_the_reply_headers() -> None:
     with pytest.raises(UpstreamFailed) as raised:
         await serve("sandbox/429")
     account = raised.value.account
-    assert (account.provider, account.attempts, account.fault) == ("sandbox", 1, FaultClass.RATE_LIMITED)
+    assert (account.provider, account.tries[0].result) == ("sandbox", FaultClass.RATE_LIMITED)
     assert raised.value.status == 429
     assert (b"retry-after", b"2") in raised.value.headers
 
@@ -150,7 +151,7 @@ async def test_a_kind_that_nobody_has_is_a_clients_mistake_with_the_reason() -> 
     )
     envelope = parse_request(Operation.CHAT, b'{"model":"e","messages":[{"role":"user"}]}')
     request = Request(id="r", snapshot=snapshot, principal=Principal(key="k"), envelope=envelope)
-    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time)
+    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time, books())
     with pytest.raises(InvalidRequest, match="kind embedding") as raised:
         await gateway.serve(request, Taken())
     assert raised.value.param == "model"

@@ -26,6 +26,7 @@ class _Reply(msgspec.Struct):
     data: list[msgspec.Raw] | None = None
     usage: msgspec.Raw = _ABSENT
     error: msgspec.Raw = _ABSENT
+    service_tier: msgspec.Raw = _ABSENT
 
 
 _decoder = json.Decoder[_Reply](_Reply)
@@ -55,7 +56,7 @@ def parse_reply(operation: Operation, body: bytes) -> Usage | None:
         raise Fault(FaultClass.SOFT_ERROR, "the provider's reply holds no answer")
     if any(bytes(choice.finish_reason) == FAILED_JSON for choice in reply.choices or ()):
         raise Fault(FaultClass.SOFT_ERROR, "the provider broke off its answer with an error")
-    return parse_usage(reply.usage) if reply.usage else None
+    return parse_usage(reply.usage, reply.service_tier) if reply.usage else None
 
 
 def is_error(raw: msgspec.Raw) -> bool:

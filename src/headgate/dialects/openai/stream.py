@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error
-from headgate.dialects.openai.usage import parse_usage, render_usage
+from headgate.dialects.openai.usage import parse_tier, parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
 from headgate.types.usage import Usage
@@ -47,6 +47,11 @@ class _Chunk(msgspec.Struct, gc=False):
     object: str | None = None
 
 
+class _Tier(msgspec.Struct, gc=False):
+    service_tier: msgspec.Raw = _ABSENT
+
+
+_tier = json.Decoder[_Tier](_Tier)
 _chunk = json.Decoder[_Chunk](_Chunk)
 _delta = json.Decoder[_Delta | None](_Delta | None)
 
@@ -75,6 +80,7 @@ class StreamReader:
         self._answered: set[bytes] = set()
         self.usage: Usage | None = None
         self._usage_raw: bytes | None = None
+        self._counted = b""
         self.has_content = False
         self.finished = False
         self.ended = False
@@ -109,10 +115,15 @@ class StreamReader:
         return out
 
     def settled_usage(self) -> Usage:
-        """What the provider reported, else an estimate from sizes: four bytes a token in, one token a piece out."""
-        if self.usage is None:
-            return Usage(input=self._request_size // 4, output=self._pieces, estimated=True)
-        return self.usage
+        """What the provider reported, else an estimate from sizes: four bytes a token in, one token a piece out.
+
+        The service tier it billed stands beside the usage, or in the last event with an answer.
+        """
+        usage = self.usage
+        if usage is None:
+            usage = Usage(input=self._request_size // 4, output=self._pieces, estimated=True)
+        tier = usage.service_tier or _tier_of(self._counted) or _tier_of(self._last)
+        return usage if tier is None else msgspec.structs.replace(usage, service_tier=tier)
 
     def tail(self, headgate: dict[str, object]) -> bytes:
         """The end of a whole answer: the usage event for a client that asked, then `[DONE]`."""
@@ -155,6 +166,9 @@ class StreamReader:
                 return self._event(sse.DONE)
             raise _unreadable() from None
         if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or _named_error(event):
+            if chunk.usage:
+                # What was used until it broke off is billed, and said here or nowhere.
+                self._count(bytes(chunk.usage), data)
             raise ErrorInBody(data)
         choices = chunk.choices
         if choices:
@@ -183,16 +197,19 @@ class StreamReader:
         raw = bytes(chunk.usage)
         if raw == b"null":
             return event if self._wants_usage else _without_usage(event, data)
-        usage = parse_usage(raw)
-        if usage is not None and (usage != Usage() or self.usage is None):
-            # Some servers end with a chunk of zeros behind the one that counts.
-            self.usage, self._usage_raw = usage, raw
+        self._count(raw, data)
         if self._keep_usage and has_choices:
             return event
         if has_choices:
             return _without_usage(event, data)
         self._usage_event = data
         return b""
+
+    def _count(self, raw: bytes, data: bytes) -> None:
+        usage = parse_usage(raw)
+        if usage is not None and (usage.tokens or self.usage is None):
+            # Some servers end with a chunk of zeros behind the one that counts.
+            self.usage, self._usage_raw, self._counted = usage, raw, data
 
     def _take_aside(self, event: bytes) -> bytes:
         """Usage inside a provider's own object: read it, and take it out as it was not asked for there."""
@@ -203,9 +220,7 @@ class StreamReader:
             return event
         raw = json.encode(aside.pop("usage"))
         if self.usage is None:
-            usage = parse_usage(raw)
-            if usage is not None:
-                self.usage, self._usage_raw = usage, raw
+            self._count(raw, sse.data_of(event))
         fields[self._aside] = json.raw(aside)
         return sse.render(json.encode(fields))
 
@@ -227,6 +242,15 @@ class StreamReader:
 def _answers_asked_for(envelope: Envelope) -> int:
     asked = envelope.fields.get("n")
     return (json.parse(asked) if asked is not None else None) or 1
+
+
+def _tier_of(data: bytes) -> str | None:
+    if b'"service_tier"' not in data:
+        return None
+    try:
+        return parse_tier(_tier.decode(data).service_tier)
+    except json.DecodeError:
+        return None
 
 
 def _unreadable() -> Fault:

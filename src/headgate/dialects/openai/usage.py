@@ -1,65 +1,201 @@
-"""OpenAI's `usage` object → disjoint token classes.
+"""OpenAI's `usage` object → disjoint token classes, and the cost it may name.
 
-`prompt_tokens` contains cached and cache-write tokens, `completion_tokens` contains reasoning. Some servers leave
-reasoning out of the completion: then the total is larger than prompt and completion together, or reasoning is larger
-than the completion it should be part of. Cached tokens have four spellings. Sources: OpenAI's API reference; field
-notes on xAI, Gemini's compatible endpoint, DeepInfra, Together, Mistral and DeepSeek.
+`prompt_tokens` contains cached, cache-write and audio tokens, `completion_tokens` contains reasoning and audio. Some
+servers leave reasoning out of the completion: then the total is larger than prompt and completion together, or
+reasoning is larger than the completion it should be part of, or it has a cost of its own beside that of the output.
+Cached tokens have four spellings, a reported cost has four.
+
+Whatever cannot be a count, or a cost, is taken as not said: what a provider sends is no reason to fail, and nothing
+absurd may reach the ledger. Sources: OpenAI's API reference; field notes on xAI, Gemini's compatible endpoint,
+DeepInfra, Together, Mistral, DeepSeek, OpenRouter, Perplexity, Cohere and SGLang.
 """
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import msgspec
 
-from headgate.types.usage import Usage
+from headgate.types.deployment import Body
+from headgate.types.money import PUSD_PER_USD
+from headgate.types.usage import Usage, service_tier
 from headgate.wire import json
 
 # Where a provider says what it read from its prompt cache, when it has no details.
 CACHED_ASIDE = ("cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens")
+REPORTED = frozenset({"estimated_cost", "cost_in_usd_ticks", "cost"})
+"""Where a provider says what the request cost."""
+
+MAX_TOKENS = 10**9
+"""No request has more of any class: a context is a thousandth of it. With it, costs fit the ledger's columns."""
+
+MAX_REPORTED_USD = 10_000
+_TICKS_PER_USD = 10**10
+_MAX_DIGITS = 64
+_MAX_WORD = 16
+_ABSENT = msgspec.Raw()
+
+Usages = dict[str, Any]
+"""The fields of a usage object as they came, of any type."""
 
 
-def parse_usage(raw: bytes | msgspec.Raw) -> Usage | None:
-    """Read a usage object; None when it is no object, or does not count."""
-    try:
-        usage = json.parse(raw)
-    except json.DecodeError:
+def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Usage | None:
+    """Read a usage object; None when it is no object, or does not count.
+
+    `tier` is the raw `service_tier` that stands beside it; one inside is read where there is none beside.
+    """
+    usage = _values(raw)
+    if usage is None:
         return None
-    if not isinstance(usage, dict):
+    prompt, completion = _billed(usage)
+    if prompt is None and completion is None:
         return None
-    if not any(isinstance(usage.get(name), int) for name in ("prompt_tokens", "completion_tokens")):
-        return None
-    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    details = usage.get("prompt_tokens_details")
-    cached = _count(details, "cached_tokens") or max(_count(usage, name) for name in CACHED_ASIDE)
-    cached = min(prompt, cached)
-    written = min(prompt - cached, _count(details, "cache_write_tokens"))
+    prompt, completion = prompt or 0, completion or 0
+    entered, written = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    cached = min(prompt, _cached(usage, entered))
+    stored = min(prompt - cached, _count(entered, "cache_write_tokens"))
+    heard = min(prompt - cached - stored, _count(entered, "audio_tokens"))
     output, reasoning = _split(
         completion,
-        _count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        _count(written, "reasoning_tokens") or _count(usage, "reasoning_tokens"),
         beyond=_count(usage, "total_tokens") - prompt - completion,
+        apart=_charged(usage, "reasoning_tokens_cost"),
     )
+    spoken = min(output, _count(written, "audio_tokens"))
+    # Text that a search brought in is entered like the prompt where it is charged for.
+    cited = _count(usage, "citation_tokens") if _charged(usage, "citation_tokens_cost") else 0
     return Usage(
-        input=prompt - cached - written, cached_input=cached, cache_write=written, output=output, reasoning=reasoning
+        input=prompt - cached - stored - heard + cited,
+        cached_input=cached,
+        cache_write=stored,
+        audio_input=heard,
+        output=output - spoken,
+        reasoning=reasoning,
+        audio_output=spoken,
+        reported_pusd=_reported_pusd(raw) if not REPORTED.isdisjoint(usage) else None,
+        service_tier=parse_tier(tier) or service_tier(usage.get("service_tier")),
+        search_size=_word(usage.get("search_context_size")),
     )
 
 
-def _split(completion: int, reasoning: int, beyond: int) -> tuple[int, int]:
-    """Output and reasoning, disjoint. `beyond` is by how much the total exceeds prompt and completion."""
-    if beyond > 0 and reasoning in (0, beyond):
-        return completion, beyond
-    if reasoning > completion:
-        return completion, reasoning
-    return completion - reasoning, reasoning
-
-
-def _count(holder: Any, name: str) -> int:
-    """A count that is one; anything else is none."""
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+def parse_tier(raw: bytes | msgspec.Raw) -> str | None:
+    """The service tier a raw value names; None for the usual one, and for what is no name."""
+    return service_tier(_value(raw)) if raw else None
 
 
 def render_usage(usage: Usage) -> dict[str, int]:
     """The three counts every client knows."""
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+# Counts
+
+
+def _billed(usage: Usages) -> tuple[int | None, int | None]:
+    """Prompt and completion; those the provider bills where it tells them apart from those it read and wrote."""
+    units = usage.get("billed_units")
+    if isinstance(units, dict) and ("input_tokens" in units or "output_tokens" in units):
+        return _number(units.get("input_tokens")), _number(units.get("output_tokens"))
+    return _number(usage.get("prompt_tokens")), _number(usage.get("completion_tokens"))
+
+
+def _cached(usage: Usages, details: Any) -> int:
+    cached = _count(details, "cached_tokens")
+    return cached or max([_count(usage, name) for name in CACHED_ASIDE if name in usage], default=0)
+
+
+def _split(completion: int, reasoning: int, *, beyond: int, apart: bool) -> tuple[int, int]:
+    """Output and reasoning, disjoint. `beyond` is by how much the total exceeds prompt and completion."""
+    if beyond > 0 and reasoning in (0, beyond):
+        return completion, beyond
+    if apart or reasoning > completion:
+        return completion, reasoning
+    return completion - reasoning, reasoning
+
+
+def _count(holder: Any, name: str) -> int:
+    value = holder.get(name) if isinstance(holder, dict) else None
+    return (_number(value) or 0) if value else 0
+
+
+def _number(value: Any) -> int | None:
+    """A count that can be one; a whole number with a decimal point is one too."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_TOKENS else None
+
+
+# Costs
+
+
+def _reported_pusd(raw: bytes | msgspec.Raw) -> int | None:
+    """The cost of the request as the provider names it, in pico-dollars, rounded half up."""
+    usage = _fields(raw)
+    if "estimated_cost" in usage:
+        return _pusd(usage["estimated_cost"])
+    if "cost_in_usd_ticks" in usage:
+        return _pusd(usage["cost_in_usd_ticks"], _TICKS_PER_USD)
+    cost = usage.get("cost", _ABSENT)
+    if bytes(cost).startswith(b"{"):
+        return _pusd(_fields(cost).get("total_cost", _ABSENT))
+    total = _pusd(cost)
+    if total is not None and bytes(usage.get("is_byok", _ABSENT)) == b"true":
+        # With the user's own key at the provider behind, `cost` is the fee alone and the rest is billed over there.
+        behind = _pusd(_fields(usage.get("cost_details", _ABSENT)).get("upstream_inference_cost", _ABSENT))
+        return None if behind is None else total + behind
+    return total
+
+
+def _pusd(raw: msgspec.Raw, per_usd: int = 1) -> int | None:
+    """A number as it is written, never through a float, in pico-dollars; None for what cannot be a cost."""
+    text = bytes(raw)
+    if not text or len(text) > _MAX_DIGITS or text[:1] not in b"0123456789":
+        return None
+    try:
+        amount = Decimal(text.decode()) / per_usd
+    except (ArithmeticError, UnicodeDecodeError):
+        return None
+    if amount > MAX_REPORTED_USD:
+        return None
+    return int((amount * PUSD_PER_USD).to_integral_value(ROUND_HALF_UP))
+
+
+def _charged(usage: Usages, name: str) -> bool:
+    """Whether a part of the bill is charged on its own."""
+    cost = usage.get("cost")
+    value = cost.get(name) if isinstance(cost, dict) else None
+    return isinstance(value, int | float) and value > 0
+
+
+# Values
+
+
+def _values(raw: bytes | msgspec.Raw) -> Usages | None:
+    """The fields decoded; those that cannot be read, such as a number beyond any float, are left out."""
+    try:
+        usage = json.parse(raw)
+    except json.DecodeError:
+        usage = {name: _value(field) for name, field in _fields(raw).items()}
+    return usage if isinstance(usage, dict) else None
+
+
+def _value(raw: bytes | msgspec.Raw) -> Any:
+    try:
+        return json.parse(raw)
+    except json.DecodeError:
+        return None
+
+
+def _fields(raw: bytes | msgspec.Raw) -> Body:
+    try:
+        return json.parse_body(raw)
+    except json.DecodeError:
+        return {}
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.isalnum() and len(value) <= _MAX_WORD else None

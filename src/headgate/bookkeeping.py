@@ -1,0 +1,102 @@
+"""Everything that counts requests and their cost, started and stopped in the right order.
+
+The journal is shipped before the budgets are read from the database: what the last run spent is in both by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from headgate.config.document import Document
+from headgate.gateway.booking import Books
+from headgate.ledger.budget import MemoryBudgets
+from headgate.ledger.journal import Journal
+from headgate.ledger.ledger import Ledger, WhenFull
+from headgate.ledger.limits import MemoryLimiter
+from headgate.ledger.writer import Writer
+from headgate.settings import Settings
+from headgate.store.engine import Store
+from headgate.store.errors import StoreError
+from headgate.types.principal import DEFAULT_WORKSPACE
+from headgate.types.snapshot import Snapshot
+
+JOURNAL = "journal"
+CATCH_UP_S = 60.0
+"""How long a start waits for what the last run left in the journal; budgets would be too generous without it."""
+STOP_S = 10.0
+DAY_S = 86_400
+_MEGABYTE = 2**20
+log = logging.getLogger("headgate")
+
+
+class Kept(msgspec.Struct, frozen=True, eq=False):
+    """What runs while books are kept."""
+
+    books: Books
+    limiter: MemoryLimiter
+    budgets: MemoryBudgets
+    ledger: Ledger
+    writer: Writer
+    notices: Notices
+
+    def published(self, snapshot: Snapshot) -> None:
+        """A new snapshot is in use: what counted for scopes that are gone need not be kept."""
+        self.notices.snapshot = snapshot
+        self.limiter.forget({one.scope for key in snapshot.keys.values() for one in key.allowances})
+
+
+class Notices:
+    """Takes what operators should know of budgets to the log and to the store's events. They are rare."""
+
+    def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        self._loop = loop
+        self.snapshot: Snapshot | None = None
+
+    def __call__(self, kind: str, scope: str, message: str) -> None:
+        log.warning("%s", message)
+        self._loop.run_in_executor(None, self._keep, kind, scope, message)
+
+    def _keep(self, kind: str, scope: str, message: str) -> None:
+        try:
+            self._store.events.append(workspace=self._workspace(scope), kind=kind, subject=scope, message=message)
+        except StoreError as error:
+            log.warning("an event is in this log only: %s", error)
+
+    def _workspace(self, scope: str) -> str:
+        """Whose scope it is, as the keys in use have it."""
+        keys = () if self.snapshot is None else self.snapshot.keys.values()
+        found = (key.workspace for key in keys if any(one.scope == scope for one in key.allowances))
+        return next(found, DEFAULT_WORKSPACE)
+
+
+@contextmanager
+def keep_books(document: Document, store: Store, settings: Settings, loop: asyncio.AbstractEventLoop) -> Iterator[Kept]:
+    """Count requests until the block ends; then ship what is left in the journal.
+
+    Raises JournalError when the journal cannot be used, StoreError when spending cannot be read.
+    """
+    part = document.ledger
+    journal = Journal(settings.data_dir / JOURNAL, spool_bytes=part.spool_mb * _MEGABYTE)
+    try:
+        ledger = Ledger(journal, when_full=WhenFull(part.when_full))
+        writer = Writer(journal, store.ledger, keep_days=part.retention_days, each_round=ledger.retry)
+        writer.start()
+        try:
+            if not writer.flushed(CATCH_UP_S):
+                log.warning("ledger: the last run's entries are not in the database yet; budgets count without them")
+            now = time.time()
+            notices = Notices(store, loop)
+            budgets = MemoryBudgets(store.ledger.spending(int(now) // DAY_S), now, notices)
+            limiter = MemoryLimiter()
+            yield Kept(Books(limiter, budgets, ledger), limiter, budgets, ledger, writer, notices)
+        finally:
+            writer.stop(STOP_S)
+    finally:
+        journal.close()

@@ -1,0 +1,148 @@
+"""How large a request may turn out, before anybody has counted: bounds for budgets, estimates for limits.
+
+A byte of UTF-8 text is at most one token, and JSON around it only adds bytes. What is not text is counted by its
+kind: an image costs tokens by its size on the screen, not by the bytes it came in or the length of its address.
+"""
+
+from __future__ import annotations
+
+import re
+
+from headgate.types.deployment import Offer, Operation
+from headgate.types.request import Envelope
+from headgate.types.usage import service_tier
+from headgate.wire import json
+
+BYTES_PER_TOKEN = 4
+"""Of ordinary text, about."""
+
+IMAGE_TOKENS = 3_000
+"""The most one image costs at the models that count them by tiles or patches."""
+
+ATTACHMENT_TOKENS = 100_000
+"""The most a file or a video is taken to hold that only its address or its id is sent of."""
+
+AUDIO_BYTES_PER_TOKEN = 32
+"""Speech has 10 to 32 tokens a second; a second of it in base64 has 1,000 bytes or more."""
+
+TEMPLATE_TOKENS = 256
+"""What a model's chat template puts around a conversation, at most."""
+
+TOOLS_TOKENS = 1_024
+"""What a provider tells the model about tools in general, at most."""
+
+EXPECTED_OUTPUT_TOKENS = 500
+"""Stands in for the length of an answer nobody has capped, where candidates are compared and limits are reserved."""
+
+DEFAULT_OUTPUT_TOKENS = 4_096
+"""The longest answer expected where neither the client nor the catalogue caps it."""
+
+_TYPE = b'"type"'
+_IMAGE = b'"image_url"'
+_INLINE = re.compile(rb'"(?:image_)?url"\s*:\s*$')
+_AUDIO = re.compile(rb'"input_audio"\s*:\s*\{\s*(?:"format"\s*:\s*"[a-z0-9]{1,16}"\s*,\s*)?"data"\s*:\s*"')
+_ATTACHMENTS = (b'"file_id"', b'"file_url"', b'"video_url":', b'"video_url" :')
+_DATA_IMAGE = b'"data:image/'
+_KEY_BYTES = 24
+
+
+def input_bound(envelope: Envelope) -> int:
+    """The most tokens the input of a request can be."""
+    if envelope.operation is Operation.EMBEDDING:
+        return envelope.size
+    fields = envelope.fields
+    text, other = _parts(envelope)
+    bound = text + other + TEMPLATE_TOKENS
+    return bound + TOOLS_TOKENS if "tools" in fields or "functions" in fields else bound
+
+
+def input_estimate(envelope: Envelope) -> int:
+    """About how many tokens the input of a request is."""
+    text, other = _parts(envelope)
+    return text // BYTES_PER_TOKEN + other
+
+
+def output_bound(envelope: Envelope, offer: Offer) -> int:
+    """The most tokens that can be written, all answers together."""
+    if envelope.operation is Operation.EMBEDDING:
+        return 0
+    asked = _count(envelope, "n")
+    answers = max(asked, _count(envelope, "best_of")) * _prompts(envelope)
+    longest = offer.max_output_tokens
+    cap = envelope.output_cap
+    if cap is None:
+        return (longest or DEFAULT_OUTPUT_TOKENS) * answers
+    # The envelope's cap is for the answers the client gets; those it chooses the best of are written too.
+    each = -(-cap // asked)
+    return (each if longest is None else min(each, longest)) * answers
+
+
+def asked_tier(envelope: Envelope) -> str | None:
+    """The service tier a request asks for by name, None for the usual one."""
+    raw = envelope.fields.get("service_tier")
+    if raw is None:
+        return None
+    try:
+        return service_tier(json.parse(raw))
+    except json.DecodeError:
+        return None
+
+
+def _parts(envelope: Envelope) -> tuple[int, int]:
+    """Bytes that are text, and tokens of what is not."""
+    size = envelope.size
+    raw = envelope.fields.get("messages")
+    # A message that is more than text is a list of parts, each with its type.
+    if raw is None or _TYPE not in (messages := bytes(raw)):
+        return size, 0
+    tokens = 0
+    if images := messages.count(_IMAGE):
+        # Each names its type and then the field of that name.
+        tokens += (images + 1) // 2 * IMAGE_TOKENS
+        size -= _inline_images(messages)
+    if b'"input_audio"' in messages:
+        spoken = _audio(messages)
+        size -= spoken
+        tokens += spoken // AUDIO_BYTES_PER_TOKEN
+    return size, tokens + sum(map(messages.count, _ATTACHMENTS)) * ATTACHMENT_TOKENS
+
+
+def _inline_images(messages: bytes) -> int:
+    """Bytes of images sent as data URLs. Quotes inside a text are escaped, so that no text passes for one."""
+    size, at = 0, messages.find(_DATA_IMAGE)
+    while at >= 0:
+        end = messages.find(b'"', at + 1)
+        if end < 0:
+            break
+        if _INLINE.search(messages, max(0, at - _KEY_BYTES), at):
+            size += end - at
+        at = messages.find(_DATA_IMAGE, end)
+    return size
+
+
+def _audio(messages: bytes) -> int:
+    """Bytes of recordings sent inside the request."""
+    return sum(max(0, messages.find(b'"', part.end()) - part.end()) for part in _AUDIO.finditer(messages))
+
+
+def _count(envelope: Envelope, name: str) -> int:
+    raw = envelope.fields.get(name)
+    if raw is None:
+        return 1
+    try:
+        value = json.parse(raw)
+    except json.DecodeError:
+        return 1
+    return value if isinstance(value, int) and value > 0 else 1
+
+
+def _prompts(envelope: Envelope) -> int:
+    """A completion is written for each prompt of a list; a list of numbers is one prompt in tokens."""
+    raw = envelope.fields.get("prompt") if envelope.operation is Operation.COMPLETION else None
+    if raw is None or not bytes(raw).startswith(b"["):
+        return 1
+    try:
+        prompts = json.parse_items(raw)
+    except json.DecodeError:
+        return 1
+    return max(1, len(prompts)) if prompts and bytes(prompts[0])[:1] in (b'"', b"[") else 1

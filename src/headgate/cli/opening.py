@@ -1,0 +1,36 @@
+"""Where the database and the data directory of a gateway are, for verbs that look into them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from headgate.config.load import load_document
+from headgate.config.problems import ConfigError
+from headgate.settings import SettingsError, read_settings
+from headgate.store.engine import Store, open_store
+from headgate.store.errors import StoreError
+
+JOURNAL = "journal"
+"""The directory of the journal, in the data directory."""
+
+OpeningError = ConfigError | SettingsError | StoreError
+"""What the two functions below raise: each prints as what the operator must mend."""
+
+OPENING_ERRORS = (ConfigError, SettingsError, StoreError)
+
+
+def store_for(config: Path | None) -> Store:
+    """Open the database that a gateway with this document uses; the caller closes it.
+
+    Raises ConfigError, SettingsError, StoreError.
+    """
+    settings = read_settings(os.environ)
+    document = load_document(config, os.environ, Path.cwd()).document
+    url = None if document.store is None else document.store.reveal()
+    return open_store(url, data_dir=settings.data_dir)
+
+
+def journal_directory() -> Path:
+    """Where the gateway of this environment keeps its journal. Raises SettingsError."""
+    return read_settings(os.environ).data_dir / JOURNAL

@@ -1,0 +1,52 @@
+"""Nothing that is made here reaches further than who made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from headgate.control.actor import Actor
+from headgate.control.failures import Forbidden
+from headgate.store.records import Token
+from headgate.types.policy import KeyLimits
+from headgate.types.principal import ANY_MODEL, covers
+
+Ceiling = tuple[tuple[str, ...], KeyLimits]
+"""Model patterns and limits that nothing may exceed."""
+
+_LIMITS = ("rpm", "tpm", "concurrent")
+
+
+def ceiling_of(token: Token | Actor) -> Ceiling:
+    """The most a token's keys may have."""
+    return (token.models if token.models is not None else ANY_MODEL, token.limits)
+
+
+def check_models(models: tuple[str, ...], ceilings: Iterable[Ceiling]) -> None:
+    """Raise Forbidden when a pattern admits a model that a ceiling does not."""
+    for allowed, _ in ceilings:
+        for pattern in models:
+            if not covers(allowed, (pattern,)):
+                raise Forbidden(
+                    f"models: {pattern} is more than the token that makes it may use: {', '.join(allowed)}",
+                    param="models",
+                    code="above_ceiling",
+                )
+
+
+def check_limits(limits: KeyLimits, ceilings: Iterable[Ceiling]) -> None:
+    """Raise Forbidden when a limit is above a ceiling. No limit is fine: the creator's counts for each request too."""
+    for _, most in ceilings:
+        for name in _LIMITS:
+            asked, allowed = getattr(limits, name), getattr(most, name)
+            if asked is not None and allowed is not None and asked > allowed:
+                raise Forbidden(
+                    f"limits.{name}: {asked} is more than the token that makes it may use: {allowed}",
+                    param=f"limits.{name}",
+                    code="above_ceiling",
+                )
+
+
+def within(limits: KeyLimits, most: KeyLimits) -> KeyLimits:
+    """Limits whose open places are filled from a ceiling, for tokens: their maker's own do not count at run time."""
+    filled = {name: getattr(limits, name) or getattr(most, name) for name in _LIMITS}
+    return KeyLimits(**filled)

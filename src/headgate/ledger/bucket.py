@@ -1,0 +1,98 @@
+"""A token bucket in exact integers, and how its state is told to clients."""
+
+from __future__ import annotations
+
+UNITS = 60 * 10**9
+"""Parts of one token. A limit of N a minute is N parts a nanosecond, so that no refill is ever rounded."""
+
+_MS_NS = 10**6
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Bucket:
+    """Holds at most `limit` tokens and gains as many a minute.
+
+    `level` is in parts; below zero it is debt, which refills pay off before anything can be taken again.
+    """
+
+    __slots__ = ("at", "level", "limit")
+
+    def __init__(self, limit: int, now: int) -> None:
+        self.limit = limit
+        self.level = limit * UNITS
+        self.at = now
+
+    def refill(self, limit: int, now: int) -> int:
+        """Bring the level up to `now` (nanoseconds) under `limit`, which may have changed, and return it.
+
+        A clock that was set back adds nothing and takes nothing away.
+        """
+        level = self.level
+        elapsed = now - self.at
+        if elapsed > 0:
+            level += elapsed * limit
+        full = limit * UNITS
+        if level > full:
+            level = full
+        self.limit = limit
+        self.level = level
+        self.at = now
+        return level
+
+    def give_back(self, tokens: int, now: int) -> None:
+        """Add tokens; a negative number takes them, into debt if need be."""
+        # Without the refill first, time in which the full bucket gained nothing would pay for what is taken here.
+        level = self.refill(self.limit, now) + tokens * UNITS
+        full = self.limit * UNITS
+        self.level = level if level < full else full
+
+    def level_at(self, now: int) -> int:
+        """The level at `now`, changing nothing."""
+        return min(self.limit * UNITS, self.level + max(0, now - self.at) * self.limit)
+
+    def wait_ns(self, tokens: int) -> int:
+        """Nanoseconds until `tokens`, not more than the limit, can be taken; 0 when they can be at once or never."""
+        missing = tokens * UNITS - self.level
+        return -(-missing // self.limit) if missing > 0 and self.limit else 0
+
+
+def rate_headers(requests: Bucket | None, tokens: Bucket | None) -> Headers:
+    """OpenAI's x-ratelimit headers for two buckets that were just refilled; none for the one that is not there.
+
+    Source: platform.openai.com/docs/guides/rate-limits, "Rate limits in headers".
+    """
+    headers: Headers = []
+    if requests is not None:
+        headers += (
+            (b"x-ratelimit-limit-requests", b"%d" % requests.limit),
+            (b"x-ratelimit-remaining-requests", b"%d" % (requests.level // UNITS if requests.level > 0 else 0)),
+            (b"x-ratelimit-reset-requests", _until_full(requests)),
+        )
+    if tokens is not None:
+        headers += (
+            (b"x-ratelimit-limit-tokens", b"%d" % tokens.limit),
+            (b"x-ratelimit-remaining-tokens", b"%d" % (tokens.level // UNITS if tokens.level > 0 else 0)),
+            (b"x-ratelimit-reset-tokens", _until_full(tokens)),
+        )
+    return headers
+
+
+def _until_full(bucket: Bucket) -> bytes:
+    return render_duration(bucket.wait_ns(bucket.limit))
+
+
+def render_duration(ns: int) -> bytes:
+    """A time as Go writes it, in whole milliseconds and never less than it is: 120ms, 1s, 1.5s, 6m0s, 1h0m0s."""
+    ms = -(-ns // _MS_NS)
+    if ms < 1000:
+        return b"%dms" % ms if ms else b"0s"
+    seconds, ms = divmod(ms, 1000)
+    fraction = (b".%03d" % ms).rstrip(b"0") if ms else b""
+    if seconds < 60:
+        return b"%d%bs" % (seconds, fraction)
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return b"%dm%d%bs" % (minutes, seconds, fraction)
+    hours, minutes = divmod(minutes, 60)
+    return b"%dh%dm%d%bs" % (hours, minutes, seconds, fraction)

@@ -1,0 +1,140 @@
+"""The snapshot in use, and what makes another: a changed document, a changed store.
+
+Document and store change on their own. Whichever does, both are compiled together as they are then, and the result
+takes the place of the old one in a single assignment.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from headgate.config.document import Document
+from headgate.config.stored import Compiled, Compiler
+from headgate.store.errors import StoreError
+from headgate.store.records import Everything
+from headgate.types.snapshot import Snapshot
+
+POLL_S = 0.4
+"""A change made by another process counts after this long, and the time it takes to read the store."""
+log = logging.getLogger("headgate")
+
+
+class Readable(Protocol):
+    """The store, as far as a snapshot needs it. Both may raise StoreError."""
+
+    def revision(self) -> int: ...
+
+    def load(self) -> Everything: ...
+
+
+class Publisher:
+    """Holds the current snapshot and makes the next one.
+
+    `on_publish` is called with each, in whatever thread made it. Revisions count up from 1.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        store: Readable,
+        compiler: Compiler,
+        on_publish: Callable[[Snapshot], object] | None = None,
+    ) -> None:
+        self._document = document
+        self._store = store
+        self._compiler = compiler
+        self._on_publish = on_publish
+        self._lock = threading.Lock()
+        self._everything = store.load()
+        self._revision = 0
+        self._problems: tuple[str, ...] = ()
+        self._built: tuple[Document, Everything, Compiled] | None = None
+        self.current = self._publish(self._compile(document))
+
+    def build(self, document: Document, revision: int) -> Snapshot:
+        """Compile a changed document, without publishing it. Documents are counted elsewhere: the revision is ours."""
+        with self._lock:
+            compiled = self._compile(document)
+            self._built = document, self._everything, compiled
+            return compiled.snapshot
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Make the document that was built last count."""
+        with self._lock:
+            if self._built is None or self._built[2].snapshot is not snapshot:
+                raise ValueError("only what was built last can be published")
+            self._document, everything, compiled = self._built
+            self._built = None
+            # The store may have changed since.
+            self._publish(compiled if everything is self._everything else self._compile(self._document))
+
+    def refresh(self) -> None:
+        """Make what the store holds now count; returns when it does. Raises StoreError."""
+        everything = self._store.load()
+        with self._lock:
+            if everything.revision < self._everything.revision:
+                # Another thread has read a newer state meanwhile.
+                return
+            self._everything = everything
+            self._publish(self._compile(self._document))
+
+    @property
+    def store_revision(self) -> int:
+        """The state of the store that the current snapshot was made from."""
+        return self._everything.revision
+
+    def _compile(self, document: Document) -> Compiled:
+        return self._compiler(document, self._everything, revision=self._revision + 1, created=int(time.time()))
+
+    def _publish(self, compiled: Compiled) -> Snapshot:
+        self._revision = compiled.snapshot.revision
+        for problem in compiled.problems:
+            if problem not in self._problems:
+                log.warning("%s", problem)
+        self._problems = compiled.problems
+        self.current = compiled.snapshot
+        if self._revision > 1:
+            log.info("configuration revision %d is in use", self._revision)
+        if self._on_publish is not None:
+            self._on_publish(compiled.snapshot)
+        return compiled.snapshot
+
+
+class StoreWatcher:
+    """A thread that looks whether another process has changed the store, a few times a second."""
+
+    def __init__(self, publisher: Publisher, store: Readable, interval_s: float = POLL_S) -> None:
+        self._publisher = publisher
+        self._store = store
+        self._interval_s = interval_s
+        self._stopped = threading.Event()
+        self._down = False
+        self._thread = threading.Thread(target=self._watch, name="store watcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; returns when the thread has ended."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._interval_s):
+            try:
+                if self._store.revision() != self._publisher.store_revision:
+                    self._publisher.refresh()
+            except StoreError as error:
+                if not self._down:
+                    log.warning("the store cannot be read; the keys and routes it had stay in use: %s", error)
+                self._down = True
+            except Exception:  # a defect here must not freeze the configuration for good
+                log.exception("the store was not read again")
+            else:
+                if self._down:
+                    log.warning("the store can be read again")
+                self._down = False
