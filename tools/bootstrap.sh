@@ -2,7 +2,8 @@
 # Brings a bare machine to where the Makefile's verbs can run.
 #
 #   tools/bootstrap.sh project   .venv: headgate and the tools of its developers
-#   tools/bootstrap.sh clients   what the tests add: the client libraries in environments of their own, Node.js, curl
+#   tools/bootstrap.sh clients   what the tests add: the client libraries in environments of their own, Node.js, curl,
+#                              Postgres
 #   tools/bootstrap.sh bench     what the bench compares with: nginx
 #
 # Needs a Python of 3.11 or newer. System packages come through apt, and only for root; otherwise one line says what
@@ -88,7 +89,22 @@ clients() {
         (cd tests/clients/js && npm ci --loglevel=error --no-audit --no-fund) || fail "npm could not install the JavaScript client"
         touch "$installed"
     fi
+    postgres
     bench
+}
+
+# The server's programs, for the tests that start a Postgres of their own; Debian keeps them out of PATH.
+postgres() {
+    for initdb in "$(command -v initdb)" /usr/lib/postgresql/*/bin/initdb; do
+        if [ -x "$initdb" ]; then return; fi
+    done
+    can_apt || fail "initdb is missing; install Postgres (Debian: apt-get install postgresql) and run make again"
+    # The package would make a cluster and start it, which nobody here asked for.
+    quiet=/etc/postgresql-common/createcluster.d/headgate-setup.conf
+    mkdir -p "${quiet%/*}"
+    echo "create_main_cluster = false" >"$quiet"
+    apt_install postgresql || { rm -f "$quiet"; fail "apt could not install postgresql"; }
+    rm -f "$quiet"
 }
 
 bench() {

@@ -89,6 +89,9 @@ def worst_case_pusd(offer: Offer, input_tokens: int, output_tokens: int, asked_t
     Every token costs as the dearest class of its side, at the dearest tier such a prompt can reach, at whatever hour
     and date, at the service tier asked for or the usual one, whichever is dearer.
     """
+    if offer.dearest is not None and asked_tier is None:
+        entered, written = offer.dearest
+        return -(-(input_tokens * entered + output_tokens * written) // TOKENS_PER_MTOK)
     price, terms = offer.price, offer.terms
     if price.input_pusd_per_mtok is None or (price.output_pusd_per_mtok is None and output_tokens):
         return None

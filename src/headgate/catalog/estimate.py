@@ -7,6 +7,7 @@ kind: an image costs tokens by its size on the screen, not by the bytes it came 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from headgate.types.deployment import Offer, Operation
 from headgate.types.request import Envelope
@@ -62,19 +63,36 @@ def input_estimate(envelope: Envelope) -> int:
     return text // BYTES_PER_TOKEN + other
 
 
-def output_bound(envelope: Envelope, offer: Offer) -> int:
-    """The most tokens that can be written, all answers together."""
+class Writing(NamedTuple):
+    """How much a request may have written: so many answers, each of at most so many tokens; None where no client says."""
+
+    answers: int
+    each: int | None
+
+    def bound(self, offer: Offer) -> int:
+        """The most tokens that an offer can write, all answers together."""
+        longest, each = offer.max_output_tokens, self.each
+        if each is None:
+            each = longest or DEFAULT_OUTPUT_TOKENS
+        elif longest is not None and longest < each:
+            each = longest
+        return each * self.answers
+
+
+def writing(envelope: Envelope) -> Writing:
+    """What a request asks to have written."""
     if envelope.operation is Operation.EMBEDDING:
-        return 0
+        return Writing(0, 0)
     asked = _count(envelope, "n")
     answers = max(asked, _count(envelope, "best_of")) * _prompts(envelope)
-    longest = offer.max_output_tokens
     cap = envelope.output_cap
-    if cap is None:
-        return (longest or DEFAULT_OUTPUT_TOKENS) * answers
     # The envelope's cap is for the answers the client gets; those it chooses the best of are written too.
-    each = -(-cap // asked)
-    return (each if longest is None else min(each, longest)) * answers
+    return Writing(answers, None if cap is None else -(-cap // asked))
+
+
+def output_bound(envelope: Envelope, offer: Offer) -> int:
+    """The most tokens that an offer can write for a request."""
+    return writing(envelope).bound(offer)
 
 
 def asked_tier(envelope: Envelope) -> str | None:

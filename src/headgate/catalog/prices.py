@@ -7,7 +7,7 @@ Prices are decimal strings in USD per million tokens; what is missing is unknown
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import date, time
 
 import msgspec
 
@@ -125,8 +125,8 @@ def _minutes(span: str) -> tuple[int, int]:
 
 
 def _minute(clock: str) -> int:
-    hour, _, minute = clock.partition(":")
-    return int(hour) * 60 + int(minute)
+    at = time.fromisoformat(clock)
+    return at.hour * 60 + at.minute
 
 
 def _midnight(day: str) -> int:

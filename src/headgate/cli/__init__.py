@@ -9,6 +9,8 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from headgate import __version__
+from headgate.cli import keys, ledger_command, secrets, tokens
+from headgate.cli.options import USAGE_ERROR, ConfigOption
 
 app = typer.Typer(
     add_completion=False,
@@ -18,15 +20,14 @@ app = typer.Typer(
     help="One endpoint and one key in front of every model provider you already pay.",
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", help="The document; else HEADGATE_CONFIG, else ./headgate.yaml, else the environment."
-    ),
-]
+app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(tokens.workspaces, name="workspaces")
+app.add_typer(secrets.credentials, name="credentials")
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(ledger_command.app, name="ledger")
 
-
-USAGE_ERROR = 2
+INTERRUPTED = 130
 
 
 @runtime_checkable
@@ -102,4 +103,7 @@ def main() -> None:
         words = error.format_message() if isinstance(error, _Sayable) else str(error)
         print(f"headgate: {' '.join(words.split())}", file=sys.stderr)
         code = USAGE_ERROR
+    except typer.Abort:
+        # Ctrl-C at a prompt.
+        code = INTERRUPTED
     sys.exit(code)

@@ -180,7 +180,9 @@ def _write(lines: Iterator[bytes], file: BinaryIO) -> None:
 def _table(by: By, found: list[Sum]) -> list[str]:
     """A header, a line for each sum and one for all of them, in aligned columns."""
     counted = "attempts" if found and found[0].attempts is not None else "requests"
-    rows = [(str(by), counted, "failed", "prompt tokens", "completion tokens", "cost USD", "unknown cost")]
+    rows: list[tuple[str, ...]] = [
+        (str(by), counted, "failed", "prompt tokens", "completion tokens", "cost USD", "unknown cost")
+    ]
     rows += [(_name(by, one), *_figures(one)) for one in found]
     total = [one.attempts if one.attempts is not None else one.requests for one in found]
     rows.append(

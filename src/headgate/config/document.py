@@ -20,11 +20,12 @@ from headgate.config.fields import (
     HedgeAfter,
     HostName,
     KeyText,
-    Limit,
     Name,
     Number,
     Pause,
+    Places,
     ProxyUrl,
+    Rate,
     Retries,
     Seconds,
     SharedUrl,
@@ -133,9 +134,9 @@ class ServerPart(Part):
 class LimitsPart(Part):
     """How much a key may ask for."""
 
-    rpm: Limit | None = Field(default=None, description="Requests a minute.")
-    tpm: Limit | None = Field(default=None, description="Tokens a minute.")
-    concurrent: Limit | None = Field(default=None, description="Requests at the same time.")
+    rpm: Rate | None = Field(default=None, description="Requests a minute.")
+    tpm: Rate | None = Field(default=None, description="Tokens a minute.")
+    concurrent: Places | None = Field(default=None, description="Requests at the same time.")
 
 
 class CeilingPart(Part):

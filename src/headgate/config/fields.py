@@ -22,7 +22,8 @@ REFUSED = "refused"
 MIN_KEY_CHARACTERS = 20
 _MAX_USD = 1_000_000
 _MAX_SECONDS = 86_400
-_MAX_LIMIT = 1_000_000_000
+_MAX_RATE = 10**12
+_MAX_PLACES = 10**9
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -207,7 +208,8 @@ Name = Annotated[str, AfterValidator(_one_star)]
 # Bounds stand before the validator: behind it, on a value that may be absent, they reach no JSON Schema.
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_not_bool)]
-Limit = Annotated[int, Field(ge=1, le=_MAX_LIMIT), BeforeValidator(_not_bool)]
+Rate = Annotated[int, Field(ge=1, le=_MAX_RATE), BeforeValidator(_not_bool)]
+Places = Annotated[int, Field(ge=1, le=_MAX_PLACES), BeforeValidator(_not_bool)]
 Retries = Annotated[int, Field(ge=0, le=10), BeforeValidator(_not_bool)]
 Failures = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_not_bool)]
 Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]

@@ -110,7 +110,7 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
     `slug` is the model that other providers mean by the same id: a declared id that others use too is theirs.
     """
     kind = part.kind or (known.kind if known else "any")
-    base = known or Offer(provider=provider, upstream_id=part.id, model=slug or part.id)
+    base = known or Offer(provider=provider, upstream_id=part.id, model=slug or part.id, terms=_usual_terms(provider))
     return msgspec.structs.replace(
         base,
         model=part.model or base.model,
@@ -134,6 +134,12 @@ def _price(part: PricesPart, known: Price, kind: str) -> Price:
         # Embeddings have no output tokens. Left unknown, the whole price would count as unknown.
         return msgspec.structs.replace(price, output_pusd_per_mtok=0)
     return price
+
+
+def _usual_terms(provider: str) -> Terms | None:
+    """What holds for every model of a provider, also for one the catalog does not know."""
+    row = row_of(provider)
+    return Terms(tier_percent=row.tier_percent) if row is not None and row.tier_percent else None
 
 
 def _terms(part: ModelPart, known: Terms | None) -> Terms | None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field
 
 from headgate.config.check_keys import budgets_of
 from headgate.config.keys import budget_of
 from headgate.control.calls import Call, InOneOrEvery
-from headgate.control.common import BudgetBody, BudgetView, PeriodName, Source, budget_view
+from headgate.control.ceiling import check_may_lift, is_held
+from headgate.control.common import BudgetList, BudgetView, PeriodName, Source, budget_view
 from headgate.control.context import Control
 from headgate.control.declared import keys_of, read_only
 from headgate.control.failures import Forbidden
-from headgate.control.fields import Fields, View, instant_text
-from headgate.control.key_shapes import check_budgets
+from headgate.control.fields import Fields, Id, View, instant_text
 from headgate.control.mount import Mount
 from headgate.control.paging import Cursor, Page, PageSize, merged_page
 from headgate.control.permissions import Permission, Role
@@ -25,23 +24,10 @@ from headgate.types.money import render_usd
 from headgate.types.policy import Budget
 
 
-def _printable(value: str) -> str:
-    # What no scope can hold must not reach the database, which may not be able to compare it.
-    return value if value.isprintable() else "key:"
-
-
-Scope = Annotated[str, StringConstraints(max_length=300), AfterValidator(_printable)]
-
-
 class BudgetsBody(Fields):
     """The budgets of a scope, all of them."""
 
-    budgets: list[BudgetBody] = Field(max_length=4, description="At most one for each period; none takes them away.")
-
-    @model_validator(mode="after")
-    def _check(self) -> BudgetsBody:
-        check_budgets(self.budgets)
-        return self
+    budgets: BudgetList = Field(description="At most one for each period; none takes them away.")
 
 
 class SpentView(View):
@@ -91,11 +77,11 @@ class Budgets:
         )
         return Page(data=[self._view(call, scope) for scope in dict.fromkeys(scopes)], next=following)
 
-    def get(self, call: InOneOrEvery, scope: Scope) -> ScopeView:
+    def get(self, call: InOneOrEvery, scope: Id) -> ScopeView:
         """Read a scope's budgets and what is left of them."""
         return self._view(call, scope)
 
-    def replace(self, call: InOneOrEvery, scope: Scope, body: BudgetsBody) -> ScopeView:
+    def replace(self, call: InOneOrEvery, scope: Id, body: BudgetsBody) -> ScopeView:
         """Give a scope these budgets and no others. What was spent before counts."""
         loaded = self._control.document()
         kind, _, name = scope.partition(":")
@@ -111,6 +97,8 @@ class Budgets:
     def _check_reach(self, call: Call, kind: str, name: str) -> None:
         """Raise Forbidden where a budget would be lifted that holds the caller itself."""
         actor = call.actor
+        if kind == "key":
+            check_may_lift(self._store, actor, self._store.keys.get(call.workspace, name))
         if kind == "workspace" and actor.workspace is not None:
             raise Forbidden("the budget of a workspace is set with a token of every workspace")
         if kind == "token":
@@ -119,8 +107,8 @@ class Budgets:
             token = self._store.tokens.get(call.workspace, name)
             if not actor.role.includes(Role(token.role)):
                 raise Forbidden(f"the role {actor.role} may not change a token with the role {token.role}")
-            if actor.token is not None and self._store.budgets.of(None, f"token:{actor.token}"):
-                raise Forbidden("a token with a budget may not set those of other tokens")
+            if is_held(self._store, actor):
+                raise Forbidden("a token with a ceiling or a budget may not set those of other tokens")
 
     def _view(self, call: Call, scope: str) -> ScopeView:
         kind, _, id = scope.partition(":")

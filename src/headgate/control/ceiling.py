@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from headgate.control.actor import Actor
 from headgate.control.failures import Forbidden
-from headgate.store.records import Token
+from headgate.store.engine import Store
+from headgate.store.records import Key, Token
 from headgate.types.policy import KeyLimits
 from headgate.types.principal import ANY_MODEL, covers
 
@@ -44,6 +45,21 @@ def check_limits(limits: KeyLimits, ceilings: Iterable[Ceiling]) -> None:
                     param=f"limits.{name}",
                     code="above_ceiling",
                 )
+
+
+def is_held(store: Store, actor: Actor) -> bool:
+    """Whether the caller's token has a ceiling or a budget, which hold only for keys it makes itself."""
+    if actor.token is None:
+        return False
+    return (
+        actor.models != ANY_MODEL or actor.limits != KeyLimits() or bool(store.budgets.of(None, f"token:{actor.token}"))
+    )
+
+
+def check_may_lift(store: Store, actor: Actor, key: Key) -> None:
+    """Raise Forbidden when the caller would reach beyond its own ceiling through a key that somebody else made."""
+    if key.creator_token != actor.token and is_held(store, actor):
+        raise Forbidden("a token with a ceiling or a budget may change only keys that it made itself")
 
 
 def within(limits: KeyLimits, most: KeyLimits) -> KeyLimits:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from headgate.config.fields import refuse
 from headgate.control.fields import Fields, FutureInstant, Limit, Usd, View, instant_text, pusd
 from headgate.types.money import Price, render_usd
 from headgate.types.policy import Budget, Exhausted, KeyLimits, Period
@@ -51,6 +52,12 @@ class BudgetBody(Fields):
     )
     cheaper_than: CheaperBody | None = Field(default=None, description="Needed with on_exhausted: cheaper.")
 
+    @model_validator(mode="after")
+    def _says_what_is_cheap(self) -> BudgetBody:
+        if (self.on_exhausted == "cheaper") != (self.cheaper_than is not None):
+            refuse("must have both on_exhausted: cheaper and cheaper_than, or neither")
+        return self
+
     def budget(self) -> Budget:
         cheaper = self.cheaper_than
         return Budget(
@@ -65,6 +72,18 @@ class BudgetBody(Fields):
                 output_pusd_per_mtok=pusd(cheaper.output_usd_per_mtok),
             ),
         )
+
+
+def _one_for_each(budgets: list[BudgetBody]) -> list[BudgetBody]:
+    periods = [budget.per for budget in budgets]
+    for per in periods:
+        if periods.count(per) > 1:
+            refuse(f"must not have two budgets per {per}")
+    return budgets
+
+
+BudgetList = Annotated[list[BudgetBody], Field(max_length=4), AfterValidator(_one_for_each)]
+"""At most one budget for each period."""
 
 
 class CheaperView(View):

@@ -37,7 +37,9 @@ def _weight(value: object) -> float:
 WriteOnly = Annotated[
     CredentialText,
     AfterValidator(_short_enough),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_SECRET_CHARACTERS, "writeOnly": True}),
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": MAX_SECRET_CHARACTERS, "pattern": "^[!-~]+$", "writeOnly": True}
+    ),
 ]
 Weight = Annotated[
     float,

@@ -24,6 +24,7 @@ from headgate.providers.builtin import PROVIDERS
 from headgate.routing.names import nearest
 from headgate.types.secret import Secret
 
+SECRET = "(secret)"
 KEY_PREFIX = "document:"
 _PREFIX = "doc-"
 # Who else may use something is not for everybody who may.
@@ -93,14 +94,19 @@ def _credentials(providers: Mapping[str, ProviderPart]) -> Iterator[DeclaredCred
             yield DeclaredCredential(provider, one.name, host_of(entry), one.weight)
 
 
+def file_of(loaded: Loaded) -> str:
+    """The document's file by its name alone: where it lies is not for every tenant."""
+    return loaded.path.name if loaded.path else loaded.source
+
+
 def read_only(loaded: Loaded, what: str) -> Conflict:
     """The answer to a change of something the document declares."""
-    return Conflict(f"{what} is declared in {loaded.source} and is changed there", code="declared_in_document")
+    return Conflict(f"{what} is declared in {file_of(loaded)} and is changed there", code="declared_in_document")
 
 
 def name_taken(loaded: Loaded, what: str) -> Conflict:
     """The answer to a new object under a name the document uses."""
-    return Conflict(f"{loaded.source} declares {what} already; choose another name", param="name", code="duplicate")
+    return Conflict(f"{file_of(loaded)} declares {what} already; choose another name", param="name", code="duplicate")
 
 
 def provider_host(loaded: Loaded, workspace: str, provider: str, env: Mapping[str, str]) -> str:
@@ -137,7 +143,7 @@ def plain(part: BaseModel) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Secret):
-        return None
+        return SECRET
     if isinstance(value, BaseModel):
         return plain(value)
     if isinstance(value, dict):

@@ -63,6 +63,10 @@ class StoreAway(GatewayError):
     status = 503
     code = "store_unavailable"
 
+    def __init__(self) -> None:
+        words = "the database cannot be reached now; nothing was changed, try again"
+        super().__init__(words, headers=((b"retry-after", b"1"),))
+
 
 ERRORS = {
     400: "A field, parameter or body is wrong; `param` names it.",
@@ -112,7 +116,6 @@ _WORDS = {
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "finite_number": "must be a finite number",
-    "json_invalid": "is not JSON",
 }
 _BOUNDS = {
     "greater_than": ("must be more than", "gt"),
@@ -155,13 +158,10 @@ def invalid(error: Mapping[str, Any], known: Sequence[str] = ()) -> GatewayError
     """A validation error of pydantic as an error of this API; `known` are the fields there are in its place."""
     place = tuple(error["loc"])
     inside = place[1:] if place and place[0] in ("body", "query", "path") else place
-    if error["type"] == "json_invalid" or not inside:
-        words = in_words(error, known)
-        code = "malformed" if error["type"] == "json_invalid" else _CODES.get(error["type"], "invalid_value")
-        return _Invalid(f"the body {words}", param=None, code=code)
-    shown = render_path(tuple(step if isinstance(step, int) else shorten(str(step)) for step in inside))
+    inside = (*inside, *(error.get("ctx") or {}).get("inside", ()))
+    shown = render_path(tuple(step if isinstance(step, int) else shorten(str(step)) for step in inside)) or None
     code = _CODES.get(error["type"], "invalid_value")
-    return _Invalid(f"{shown} {in_words(error, known)}", param=shown, code=code)
+    return _Invalid(f"{shown or 'the body'} {in_words(error, known)}", param=shown, code=code)
 
 
 class _Invalid(GatewayError):

@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from headgate.config.fields import refuse
 from headgate.types.money import PUSD_PER_USD
@@ -33,10 +42,20 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+def _whole(value: Any) -> Any:
+    # To JSON 5.0 is the same number as 5.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _line(value: str) -> str:
     if not value.isprintable() or value != value.strip():
         refuse("holds a line break, a character that cannot be printed, or spaces around it")
     return value
+
+
+def _id(value: str) -> str:
+    # No id holds such a character, and some databases cannot even compare one. What no id can be names nothing.
+    return value if value.isprintable() else "-"
 
 
 def _glob(value: str) -> str:
@@ -103,11 +122,13 @@ Line = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)
 LongLine = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_line)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """A name that also stands in paths: up to 64 letters, digits, '.', '_' and '-'."""
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,80}$")]
+Id = Annotated[str, Field(max_length=300), AfterValidator(_id)]
+"""The id of anything, as it came in a path."""
 Glob = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_glob)]
 """A model name in which each `*` stands for any text; no other character is special."""
 Address = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_address)]
-Limit = Annotated[int, Field(ge=1, le=MOST)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Limit = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_whole)]
 Usd = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,6}(\.[0-9]{1,12})?|1000000)$")]
 """US dollars as decimal text, at most a million, at most twelve decimals."""
 _DATE_TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})

@@ -19,7 +19,6 @@ from headgate.wire import json
 class AuditView(View):
     """One change."""
 
-    id: int
     at: str
     actor: str = Field(description="The token's name and id.")
     workspace: str | None
@@ -33,7 +32,6 @@ class AuditView(View):
 class EventView(View):
     """Something an operator should know."""
 
-    id: int
     at: str
     workspace: str
     kind: str
@@ -72,7 +70,6 @@ class Journals:
 
 def _audit_view(row: AuditRow) -> AuditView:
     return AuditView(
-        id=row.id,
         at=instant_text_us(row.at_us),
         actor=row.actor,
         workspace=row.workspace,
@@ -86,7 +83,6 @@ def _audit_view(row: AuditRow) -> AuditView:
 
 def _event_view(row: EventRow) -> EventView:
     return EventView(
-        id=row.id,
         at=instant_text_us(row.at_us),
         workspace=row.workspace,
         kind=row.kind,

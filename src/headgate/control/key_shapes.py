@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from headgate.config.check_keys import budgets_of
 from headgate.config.document import KeyPart
-from headgate.config.fields import refuse
 from headgate.config.keys import budget_of
 from headgate.control.common import (
-    BudgetBody,
+    BudgetList,
     BudgetView,
     LimitsBody,
     LimitsView,
@@ -20,23 +19,12 @@ from headgate.control.common import (
     budget_view,
     limits_view,
 )
-from headgate.control.fields import Address, Fields, FutureInstant, Glob, Line, Metadata, View, instant_text
+from headgate.control.fields import Address, Fields, FutureInstant, Glob, Line, Metadata, View, Whole, instant_text
 from headgate.store.records import Key, KeyChange, KeyFields
 from headgate.types.policy import Budget, KeyLimits
 
 MAX_GRACE_S = 30 * 86_400
 PolicyName = Literal["cheapest", "fastest", "balanced", "ordered", "weighted"]
-
-
-def check_budgets(budgets: Iterable[BudgetBody]) -> None:
-    """Refuse two budgets of one period, and a price limit without its use or the other way round."""
-    seen: set[str] = set()
-    for budget in budgets:
-        if budget.per in seen:
-            refuse(f"budgets holds two budgets per {budget.per}; a period has one")
-        seen.add(budget.per)
-        if (budget.on_exhausted == "cheaper") != (budget.cheaper_than is not None):
-            refuse("budgets: on_exhausted: cheaper and cheaper_than go together")
 
 
 class KeyBody(Fields):
@@ -54,15 +42,10 @@ class KeyBody(Fields):
     )
     policy: PolicyName | None = Field(default=None, description="How candidates are ordered unless a request says.")
     limits: LimitsBody | None = Field(default=None, description="Requests and tokens a minute, requests at once.")
-    budgets: list[BudgetBody] = Field(default=[], max_length=4, description="At most one for each period.")
+    budgets: BudgetList = Field(default=[], description="At most one for each period.")
     metadata: Metadata = Field(default={}, description="Up to 4 KB of text by name.")
     expires_at: FutureInstant | None = Field(default=None, description="From then on it works no more.")
     allow_unknown_models: bool = Field(default=False, description="Take models that nothing configured fits.")
-
-    @model_validator(mode="after")
-    def _check(self) -> KeyBody:
-        check_budgets(self.budgets)
-        return self
 
     def fields(self, models: tuple[str, ...]) -> KeyFields:
         return KeyFields(
@@ -84,15 +67,10 @@ class KeyPatch(Fields):
     addresses: list[Address] = Field(default=[], max_length=100, description="Addresses, all of them anew.")
     policy: PolicyName | None = Field(default=None, description="How candidates are ordered.")
     limits: LimitsBody | None = Field(default=None, description="Limits; those left out stay.")
-    budgets: list[BudgetBody] = Field(default=[], max_length=4, description="Budgets, all of them anew.")
+    budgets: BudgetList = Field(default=[], description="Budgets, all of them anew.")
     metadata: Metadata = Field(default={}, description="Metadata, all of it anew.")
     expires_at: FutureInstant | None = Field(default=None, description="From then on it works no more.")
     allow_unknown_models: bool = Field(default=False, description="Take models that nothing configured fits.")
-
-    @model_validator(mode="after")
-    def _check(self) -> KeyPatch:
-        check_budgets(self.budgets)
-        return self
 
     def change(self) -> KeyChange:
         """What of it is kept with the key."""
@@ -110,7 +88,7 @@ class KeyPatch(Fields):
 class RotateBody(Fields):
     """How a secret is replaced."""
 
-    grace_s: int = Field(default=0, ge=0, le=MAX_GRACE_S, description="Seconds the old secret works on, to 30 days.")
+    grace_s: Whole = Field(default=0, ge=0, le=MAX_GRACE_S, description="Seconds the old secret works on, to 30 days.")
 
 
 class KeyView(View):

@@ -9,7 +9,7 @@ from fastapi import Query
 from headgate.config.document import KeyPart
 from headgate.control.actor import Actor
 from headgate.control.calls import Call, InOne, InOneOrEvery
-from headgate.control.ceiling import Ceiling, ceiling_of, check_limits, check_models
+from headgate.control.ceiling import Ceiling, ceiling_of, check_limits, check_may_lift, check_models
 from headgate.control.common import Source
 from headgate.control.context import Control
 from headgate.control.declared import declared_key_id, has_key, keys_of, name_taken, read_only
@@ -106,6 +106,7 @@ class Keys:
     def update(self, call: InOne, id: Id, body: KeyPatch) -> KeyView:
         """Change what is in the body, and nothing else of the key."""
         key = self._own(call, id)
+        check_may_lift(self._store, call.actor, key)
         ceilings = self._ceilings(call.actor, key)
         given = body.model_fields_set
         if "name" in given and has_key(self._control.document(), call.within, body.name):
@@ -132,7 +133,7 @@ class Keys:
 
     def rotate(self, call: InOne, id: Id, body: RotateBody | None = None) -> KeySecret:
         """Give a key another secret; the one before works for `grace_s` seconds more."""
-        self._own(call, id)
+        check_may_lift(self._store, call.actor, self._own(call, id))
         grace_s = body.grace_s if body else 0
         key, secret = self._store.keys.rotate(call.workspace, id, grace_s=grace_s, actor=call.actor.signature)
         self._control.changed()
@@ -147,7 +148,7 @@ class Keys:
 
     def enable(self, call: InOne, id: Id) -> KeyView:
         """Let a disabled key work again."""
-        self._own(call, id)
+        check_may_lift(self._store, call.actor, self._own(call, id))
         key = self._store.keys.enable(call.workspace, id, actor=call.actor.signature)
         self._control.changed()
         return self._view(key)

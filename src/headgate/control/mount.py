@@ -14,9 +14,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Message, Receive
 
+from headgate.config.problems import shorten
 from headgate.control.actor import Actor, authenticate
 from headgate.control.context import Control
 from headgate.control.failures import NotJson, documented, invalid, render, unknown
@@ -24,6 +26,7 @@ from headgate.control.permissions import REQUIREMENTS, Permission
 from headgate.control.store_failures import as_answer
 from headgate.errors import BodyTooLarge, GatewayError, InvalidRequest
 from headgate.store.errors import StoreError
+from headgate.wire import json
 
 MAX_BODY_BYTES = 1024 * 1024
 ALWAYS = frozenset({400, 401, 403, 404, 413, 500, 503})
@@ -52,17 +55,20 @@ class GuardedRoute(APIRoute):
                     request.state.actor = await run_in_threadpool(self._admit, request)
                 self._check_query(request)
                 body = await _read(request)
-                _check_type(request, body)
+                _check_json(request, body)
                 return await answer(Request(request.scope, _replay(body, request.receive)))
             except GatewayError as error:
                 return render(error)
             except RequestValidationError as error:
                 return render(self._explain(error))
+            except HTTPException:
+                # What the framework could not read of a body that passed as JSON: it is nested too deeply for it.
+                return render(_malformed())
             except StoreError as error:
                 return render(as_answer(error))
-            except Exception as error:  # last resort: the caller learns nothing of what is inside
+            except Exception:  # last resort: the caller learns nothing of what is inside
                 log.exception("defect in %s %s", request.method, self.path)
-                return render(_defect(error))
+                return render(_defect())
 
         return guarded
 
@@ -79,8 +85,8 @@ class GuardedRoute(APIRoute):
         seen: set[str] = set()
         for name, _ in request.query_params.multi_items():
             if name not in known:
-                words = unknown(name, known)
-                raise InvalidRequest(f"a parameter {words}", param=name[:100], code="unknown_parameter")
+                shown = shorten(name)
+                raise InvalidRequest(f"{shown} {unknown(name, known)}", param=shown, code="unknown_parameter")
             if name in seen:
                 raise InvalidRequest(f"{name} is given twice", param=name, code="invalid_value")
             seen.add(name)
@@ -90,7 +96,7 @@ class GuardedRoute(APIRoute):
         return invalid(first, _fields_at(self.body_field, first["loc"]))
 
 
-def _defect(error: Exception) -> GatewayError:
+def _defect() -> GatewayError:
     return GatewayError("internal error; the gateway's log says more", code="internal_error")
 
 
@@ -134,10 +140,19 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _check_type(request: Request, body: bytes) -> None:
+def _check_json(request: Request, body: bytes) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
         raise NotJson("send JSON, and say so: Content-Type: application/json")
+    try:
+        # Stricter than the framework, which takes NaN and the like.
+        json.parse(body or b"null")
+    except json.DecodeError:
+        raise _malformed() from None
+
+
+def _malformed() -> InvalidRequest:
+    return InvalidRequest("the body is not JSON, or nested too deeply", code="malformed")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import Request
 from pydantic import Field
 
 from headgate.config.stored import host_of
-from headgate.control.actor import Actor
 from headgate.control.calls import InOne
 from headgate.control.common import Source
 from headgate.control.context import Control
 from headgate.control.credentials import CredentialView, credential_view
 from headgate.control.credentials import declared_view as declared_credential_view
-from headgate.control.declared import credentials_of, keys_of, plain, providers_of, routes_of
+from headgate.control.declared import credentials_of, file_of, keys_of, plain, providers_of, routes_of
 from headgate.control.fields import View
 from headgate.control.key_shapes import KeyView, declared_view, key_view
 from headgate.control.mount import Mount
@@ -29,7 +27,7 @@ MOST = 1000
 
 class StoreHealth(View):
     ok: bool
-    revision: int | None = Field(description="Changes made so far.")
+    revision: int | None = Field(description="Changes made so far; for tokens of every workspace.")
     behind: bool = Field(description="A change is stored that requests do not see yet.")
 
 
@@ -45,7 +43,9 @@ class HealthView(View):
     status: Literal["ok", "degraded"]
     store: StoreHealth
     ledger: LedgerHealth
-    snapshot: int = Field(description="The revision of the configuration that requests read.")
+    snapshot: int | None = Field(
+        description="The revision of the configuration that requests read; for tokens of every workspace."
+    )
     providers: list[str] = Field(description="Who can be called from the workspace.")
 
 
@@ -78,20 +78,21 @@ class Overview:
         mount.route("GET", "/health", self.health, permission=Permission.HEALTH_READ)
         mount.route("GET", "/config", self.config, permission=Permission.CONFIG_READ)
 
-    def health(self, request: Request, call: InOne) -> HealthView:
+    def health(self, call: InOne) -> HealthView:
         """Say whether the store and the ledger work, and what is in use."""
-        actor: Actor = request.state.actor
-        ledger = self._control.ledger
+        # Counters and alarms of the whole gateway would tell a tenant what the others do.
+        of_all = call.actor.workspace is None
+        ledger, revision = self._control.ledger, self._store.revision()
         snapshot = self._control.snapshot_of(call.within)
         return HealthView(
             status="ok" if ledger.alarm is None else "degraded",
-            store=StoreHealth(ok=True, revision=self._store.revision(), behind=snapshot is None),
+            store=StoreHealth(ok=True, revision=revision if of_all else None, behind=snapshot is None),
             ledger=LedgerHealth(
                 ok=ledger.alarm is None,
                 refuses=ledger.refuses,
-                alarm=ledger.alarm if actor.workspace is None else None,
+                alarm=ledger.alarm if of_all else None,
             ),
-            snapshot=self._control.snapshot().revision,
+            snapshot=self._control.snapshot().revision if of_all else None,
             providers=[] if snapshot is None else list(snapshot.providers),
         )
 
@@ -103,7 +104,7 @@ class Overview:
         routes = routes_of(loaded, workspace)
         return ConfigView(
             workspace=workspace,
-            document=loaded.source,
+            document=file_of(loaded),
             providers=self._providers(workspace, stored),
             credentials=[*(declared_credential_view(id, one, workspace) for id, one in credentials.items()), *stored],
             routes=[

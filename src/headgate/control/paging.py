@@ -14,6 +14,7 @@ from headgate.control.fields import View
 from headgate.errors import InvalidRequest
 
 MOST_ITEMS = 500
+_BATCH = 100
 
 Item = TypeVar("Item")
 
@@ -85,10 +86,12 @@ def merged_page(
         found = [entry for entry in kept if int(entry[0][1:]) > start][: limit + 1]
         place = "s"
     last = place[1:]
+    # A filter that keeps few of many must not read them one by one.
+    batch = max(limit + 1, _BATCH)
     while len(found) <= limit:
-        rows = stored(last, limit + 1)
+        rows = stored(last, batch)
         found += [(f"s{id}", item) for id, item in rows if keep(item)]
-        if len(rows) <= limit:
+        if len(rows) < batch:
             break
         last = rows[-1][0]
     shown = found[:limit]

@@ -9,7 +9,6 @@ from pydantic_core import PydanticCustomError
 
 from headgate.config.document import RoutePart
 from headgate.config.fields import REFUSED, Name, refuse
-from headgate.config.problems import render_path
 from headgate.control.calls import Call, InOne, InOneOrEvery
 from headgate.control.common import Source
 from headgate.control.context import Control
@@ -37,8 +36,7 @@ def _definition(value: Any) -> RoutePart:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         words = in_words(first, [name for name in RoutePart.model_fields if name != _NOT_HERE])
-        place = render_path(tuple(first["loc"]))
-        raise PydanticCustomError(REFUSED, "{words}", {"words": f"{place} {words}".strip()}) from None
+        raise PydanticCustomError(REFUSED, "{words}", {"words": words, "inside": first["loc"]}) from None
 
 
 def _definition_schema() -> dict[str, Any]:

@@ -23,7 +23,7 @@ def as_answer(error: store.StoreError) -> GatewayError:
         return InvalidRequest("a value is one that no database can keep", code="refused_value")
     if isinstance(error, store.StoreUnavailable):
         log.warning("the admin API cannot reach the store: %s", error)
-        return StoreAway("the database cannot be reached now; nothing was changed, try again")
+        return StoreAway()
     log.error("the store failed: %s", error)
     if isinstance(error, store.WrongMasterKey | store.BadMasterKey | store.SealBroken):
         return GatewayError("the master key cannot be used; the gateway's log says why", code="master_key")

@@ -104,6 +104,7 @@ class Tokens:
         if not actor.role.includes(Role(body.role)):
             raise Forbidden(f"role: {body.role} is more than the caller's own, {actor.role}", param="role")
         if actor.token is not None and self._store.budgets.of(None, f"token:{actor.token}"):
+            # A budget cannot be handed on in part: the new token's spending counts for the new token alone.
             raise Forbidden("a token with a budget may not make tokens: theirs would be beside its own")
         models = tuple(body.models) if body.models is not None else actor.models
         limits = body.limits.limits() if body.limits else KeyLimits()

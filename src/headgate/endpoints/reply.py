@@ -33,7 +33,8 @@ class AsgiReply:
 
     async def whole(self, body: bytes, account: Account) -> None:
         headers = [_JSON, (b"content-length", b"%d" % len(body)), *_account_headers(account)]
-        if account.cost_pusd is not None:
+        if account.cost_pusd is not None and account.usage is not None and not account.usage.estimated:
+            # A header has no room to say that it is a guess.
             headers.append((b"x-headgate-cost-usd", render_usd(account.cost_pusd).encode()))
         await self._all(200, headers, body)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from headgate.catalog.cost import worst_case_pusd
-from headgate.catalog.estimate import input_bound, output_bound
+from headgate.catalog.estimate import asked_tier, input_bound, writing
 from headgate.errors import InvalidRequest
 from headgate.gateway.booking import Booking, Books
 from headgate.ledger.budget import BudgetExceeded
 from headgate.types.money import Price
-from headgate.types.request import Dropped, Envelope, Plan, Request
-from headgate.wire.json import DecodeError, Decoder
-
-_text = Decoder[str | None](str | None)
+from headgate.types.request import Dropped, Plan, Request
 
 
 async def hold_budget(books: Books, request: Request, made: Plan, booking: Booking) -> Plan:
@@ -39,10 +36,10 @@ async def hold_budget(books: Books, request: Request, made: Plan, booking: Booki
 def _priced(request: Request, made: Plan) -> tuple[Plan, int]:
     """The plan without the candidates whose price nobody knows, and the most that any of the others can cost."""
     envelope = request.envelope
-    entered = input_bound(envelope)
+    entered, written, tier = input_bound(envelope), writing(envelope), asked_tier(envelope)
     worst = [
-        worst_case_pusd(one.deployment.offer, entered, output_bound(envelope, one.deployment.offer), _tier(envelope))
-        for one in made.candidates
+        worst_case_pusd(offer, entered, written.bound(offer), tier)
+        for offer in [one.deployment.offer for one in made.candidates]
     ]
     known = [pusd for pusd in worst if pusd is not None]
     if not known:
@@ -74,14 +71,3 @@ def _costs_at_most(price: Price, ceiling: Price) -> bool:
     if entered is None or written is None:
         return False
     return entered <= (ceiling.input_pusd_per_mtok or 0) and written <= (ceiling.output_pusd_per_mtok or 0)
-
-
-def _tier(envelope: Envelope) -> str | None:
-    """The service tier a client asks for, which may cost more than the usual one."""
-    raw = envelope.fields.get("service_tier")
-    if raw is None:
-        return None
-    try:
-        return _text.decode(raw)
-    except DecodeError:
-        return None

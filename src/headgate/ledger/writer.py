@@ -28,6 +28,8 @@ EXPIRE_BATCH = 200
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 _US_PER_DAY = 86_400_000_000
+_AT_A_STRETCH = 50
+_BREATH_S = 0.0001
 
 log = logging.getLogger("headgate")
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
@@ -163,7 +165,7 @@ class Writer:
 
     def _insert(self, payloads: list[bytes]) -> None:
         try:
-            self._rows.add([decode_entry(payload) for payload in payloads])
+            self._rows.add(_decoded(payloads))
         except (BadValue, msgspec.DecodeError) as error:
             if len(payloads) == 1:
                 set_aside(self._journal.directory, payloads[0], str(error))
@@ -181,8 +183,17 @@ class Writer:
             self._expire_at = time.monotonic() + EXPIRE_EVERY_S
 
 
+def _decoded(payloads: list[bytes]) -> list[Entry]:
+    """Entries, with a breath after every few: until then no other thread runs a line. Raises DecodeError."""
+    entries: list[Entry] = []
+    for start in range(0, len(payloads), _AT_A_STRETCH):
+        entries += map(decode_entry, payloads[start : start + _AT_A_STRETCH])
+        time.sleep(_BREATH_S)
+    return entries
+
+
 class Pauses:
-    """Growing, jittered pauses while the database cannot be used. Says once that it is away and once that it is back."""
+    """Growing, jittered pauses while the database cannot be used; one log line when that begins, one when it ends."""
 
     def __init__(self, first_s: float = FIRST_PAUSE_S) -> None:
         self._first_s = first_s

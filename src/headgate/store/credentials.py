@@ -126,7 +126,9 @@ class Credentials:
             return tuple(map(credential_of, connection.execute(query).mappings()))
 
     def open(self, sealed: SealedCredential) -> Secret:
-        """The secret of a credential that `Store.load` gave. Raises WrongMasterKey, SealBroken, BadMasterKey."""
+        """The secret of a credential that `Store.load` gave. Raises SealBroken, BadMasterKey; WrongMasterKey also when
+        the master key was rotated since the load: what is loaded anew opens.
+        """
         return self._keys.open(binding_of(sealed.credential), sealed.sealed)
 
     def replace_secret(self, workspace: str | None, id: str, secret: Secret, *, actor: str) -> Credential:

@@ -43,7 +43,8 @@ class RowMaker:
         self._flags = flags
         self._no_counts = (None,) * 8
         self._scopes: dict[tuple[str, ...], str] = {}
-        self._prices: dict[tuple[Price, str], tuple[str, str, str]] = {}
+        self._price_ids: dict[tuple[Price, str], str] = {}
+        self._price_rows: dict[str, Row] = {}
 
     def request(self, entry: Entry) -> Row:
         """A row of `requests`, its fields in the order of the table. Raises BadValue."""
@@ -97,18 +98,23 @@ class RowMaker:
             cost.computed_pusd,
             cost.reported_pusd,
             self._flags[cost.disagree],
-            None if cost.price is None else self.price(cost.price, cost.price_source)[0],
+            None if cost.price is None else self._price_id(cost.price, cost.price_source),
         )
 
-    def price(self, price: Price, source: str) -> tuple[str, str, str]:
-        """A row of `prices`."""
-        row = self._prices.get((price, source))
-        if row is None:
+    def price(self, id_: str) -> Row:
+        """The row of `prices` whose id an attempt's row has named."""
+        return self._price_rows[id_]
+
+    def _price_id(self, price: Price, source: str) -> str:
+        id_ = self._price_ids.get((price, source))
+        if id_ is None:
             text = json.encode(price).decode()
             id_ = hashlib.sha256(f"{text}\n{source}".encode()).hexdigest()[:16]
-            _make_room(self._prices)
-            row = self._prices[price, source] = (id_, text, source)
-        return row
+            if len(self._price_ids) >= _REMEMBERED:
+                self._price_ids.clear()
+            self._price_ids[price, source] = id_
+            self._price_rows[id_] = (id_, text, source)
+        return id_
 
     def _counts(self, usage: Usage | None) -> Row:
         if usage is None:
@@ -129,14 +135,10 @@ class RowMaker:
     def _scopes_text(self, scopes: tuple[str, ...]) -> str:
         text = self._scopes.get(scopes)
         if text is None:
-            _make_room(self._scopes)
+            if len(self._scopes) >= _REMEMBERED:
+                self._scopes.clear()
             text = self._scopes[scopes] = json.encode(scopes).decode()
         return text
-
-
-def _make_room(remembered: dict[Any, Any]) -> None:
-    if len(remembered) >= _REMEMBERED:
-        remembered.clear()
 
 
 def _text(value: str) -> str:
@@ -161,17 +163,21 @@ def insert_prices(connection: Connection, rows: Sequence[Row]) -> None:
 
 def raise_spending(connection: Connection, entries: Iterable[Entry]) -> None:
     """Raise the counters of the entries' scopes on the UTC days they arrived on."""
-    sums: dict[tuple[str, int], list[int]] = {}
+    booked: dict[tuple[tuple[str, ...], int], list[int]] = {}
     for entry in entries:
-        day = entry.at_us // US_PER_DAY
-        tokens = 0 if entry.usage is None else entry.usage.tokens
-        for scope in entry.scopes:
-            counter = sums.get((scope, day))
-            if counter is None:
-                counter = sums[scope, day] = [0, 0, 0]
-            counter[0] += entry.charged_pusd
-            counter[1] += 1
-            counter[2] += tokens
+        key = (entry.scopes, entry.at_us // US_PER_DAY)
+        counter = booked.get(key)
+        if counter is None:
+            counter = booked[key] = [0, 0, 0]
+        counter[0] += entry.charged_pusd
+        counter[1] += 1
+        if entry.usage is not None:
+            counter[2] += entry.usage.tokens
+    sums: dict[tuple[str, int], list[int]] = {}
+    for (scopes, day), counter in booked.items():
+        for scope in scopes:
+            before = sums.get((scope, day), (0, 0, 0))
+            sums[scope, day] = [one + more for one, more in zip(before, counter, strict=True)]
     # In one order everywhere: two gateways that take the rows' locks crosswise would deadlock.
     rows = [(*key, *counter, 0) for key, counter in sorted(sums.items())]
     changes = ", ".join(f"{name} = spending.{name} + excluded.{name}" for name in ("pusd", "requests", "tokens"))

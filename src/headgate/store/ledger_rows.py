@@ -27,6 +27,7 @@ EXPORT_ROWS = 500
 EXPIRE_ROWS = 500
 # SQLite's oldest limit of parameters in a statement is 999.
 _IDS_A_STATEMENT = 900
+PRICE_ID = attempts.columns.keys().index("price_id")
 _scopes: json.Decoder[list[str]] = json.Decoder(list[str])
 
 
@@ -39,7 +40,8 @@ class LedgerRows:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._rows = RowMaker((False, True) if engine.dialect.name == "postgresql" else (0, 1))
-        self._known_prices: set[str] = set()
+        # Also None, which is no price and needs no row.
+        self._known_prices: set[str | None] = {None}
 
     def add(self, entries: Sequence[Entry]) -> int:
         """Insert entries in one transaction and raise the spending counters; returns how many were new.
@@ -56,28 +58,17 @@ class LedgerRows:
                 if entry.id in inserted:
                     inserted.discard(entry.id)
                     fresh.append(entry)
-            insert_attempts(
-                connection,
-                [
-                    self._rows.attempt(entry.id, number, attempt)
-                    for entry in fresh
-                    for number, attempt in enumerate(entry.attempts, start=1)
-                ],
-            )
-            prices = self._new_prices(fresh)
-            insert_prices(connection, sorted(prices))
+            attempt_rows = [
+                self._rows.attempt(entry.id, number, attempt)
+                for entry in fresh
+                for number, attempt in enumerate(entry.attempts, start=1)
+            ]
+            insert_attempts(connection, attempt_rows)
+            prices: set[str] = {row[PRICE_ID] for row in attempt_rows} - self._known_prices
+            insert_prices(connection, [self._rows.price(id_) for id_ in sorted(prices)])
             raise_spending(connection, fresh)
-        self._known_prices.update(price[0] for price in prices)
+        self._known_prices |= prices
         return len(fresh)
-
-    def _new_prices(self, entries: Sequence[Entry]) -> set[tuple[str, str, str]]:
-        used = {
-            self._rows.price(attempt.cost.price, attempt.cost.price_source)
-            for entry in entries
-            for attempt in entry.attempts
-            if attempt.cost.price is not None
-        }
-        return {price for price in used if price[0] not in self._known_prices}
 
     def present(self, ids: Sequence[str]) -> dict[str, tuple[int | None, int]]:
         """Of these ids those that are there, with cost and charge in pico-dollars."""

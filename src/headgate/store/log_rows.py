@@ -9,6 +9,9 @@ from headgate.store.records import AuditRow, EventRow
 from headgate.store.rows import MAX_PAGE, Place, Recorded, record_change
 from headgate.store.transactions import reading, writing
 
+# The ids are 32-bit integers on Postgres, where a larger one is an error even in a comparison.
+_MAX_ID = 2**31 - 1
+
 
 class Audit:
     """Who changed what. The repositories write it in the transaction of each change."""
@@ -37,7 +40,7 @@ class Audit:
         if workspace is not None:
             query = query.where(table.c.workspace == workspace)
         if after is not None:
-            query = query.where(table.c.id < after)
+            query = query.where(table.c.id < min(max(after, 0), _MAX_ID))
         with reading(self._place.engine) as connection:
             return tuple(AuditRow(**row) for row in connection.execute(query).mappings())
 
@@ -60,6 +63,6 @@ class Events:
         if workspace is not None:
             query = query.where(table.c.workspace == workspace)
         if after is not None:
-            query = query.where(table.c.id < after)
+            query = query.where(table.c.id < min(max(after, 0), _MAX_ID))
         with reading(self._place.engine) as connection:
             return tuple(EventRow(**row) for row in connection.execute(query).mappings())

@@ -118,6 +118,9 @@ def make_file(data_dir: Path, name: str = FILE) -> MasterKey:
 def adopt_next_file(data_dir: Path) -> None:
     """Let the new key file take the place of the old one, which is gone afterwards. Raises BadMasterKey."""
     try:
+        # A process that was killed while it made a key file leaves the key under this name as well.
+        for left in data_dir.glob(f".{FILE}.*"):
+            left.unlink()
         os.replace(data_dir / NEXT_FILE, data_dir / FILE)
         _sync_directory(data_dir)
     except OSError as error:
@@ -160,18 +163,20 @@ def only_rotation(data_dir: Path) -> Iterator[None]:
 
 def _read_file(path: Path) -> MasterKey | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise BadMasterKey(f"{path}: the master key cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             raise BadMasterKey(f"{path}: is not a file")
-        if status.st_mode & 0o077:
+        if mode & 0o077:
             raise BadMasterKey(f"{path}: others may read the master key; make it yours alone: chmod 600 {path}")
-        text = file.read(_MAX_FILE_BYTES)
+        text = os.read(descriptor, _MAX_FILE_BYTES)
+    finally:
+        os.close(descriptor)
     value, _ = _decode(text.strip().decode("ascii", "replace"))
     if value is None:
         raise BadMasterKey(f"{path}: the master key is damaged; restore it from a backup")

@@ -2,8 +2,8 @@
 
 Wherever it stops, what is stored can be opened. With the key in a file: the new key is on disk before anything is
 sealed with it, both are read while both are there, and the old one goes last. A rotation that was cut off is finished
-by the next one. With the key in the environment: the transaction is all or nothing, and the operator changes the variable
-afterwards.
+by the next one. With the key in the environment: the transaction is all or nothing, and the operator changes the
+variable afterwards.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from headgate.types.money import Price, Terms
 from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts
@@ -41,7 +42,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     `model` is the slug of the weights; `variant` names a serving that is not the plain one (turbo, fp8, …).
     An `unconfirmed` one rests on a single old source: it must not win on price alone.
     `price` is the base price; `terms` are what else decides, None where nothing does. `price_source` says where the
-    prices come from: `DOCUMENT`, or a source of the catalogue and its date.
+    prices come from: `DOCUMENT`, or a source of the catalogue and its date. `dearest` is what a million tokens of input
+    and of output cost at most, in pico-dollars, where nothing but the price decides.
     """
 
     provider: str
@@ -60,6 +62,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed: bool = False
     deprecated_on: str | None = None
     declared: bool = False
+    dearest: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        # Worked out once: every request of a key with a budget asks it of every candidate.
+        force_setattr(self, "dearest", None if self.terms is not None else self.price.dearest)
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

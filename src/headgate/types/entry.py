@@ -1,6 +1,7 @@
 """What the ledger keeps of a request: an entry, and a row for each attempt.
 
-Both are what the journal holds, as MessagePack arrays: fields are only ever added, at the end and with a default.
+Both are what the journal holds, as MessagePack arrays, and so are `Usage` and `Cost` in them: fields are only ever
+added, at the end and with a default.
 """
 
 from __future__ import annotations

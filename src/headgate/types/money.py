@@ -11,7 +11,7 @@ PUSD_PER_USD = 10**12
 TOKENS_PER_MTOK = 10**6
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """USD for a million tokens of each class, as exact integers of pico-dollars; None is unknown, never zero.
 
     A class without a price of its own costs what its side costs: input, or output.
@@ -28,6 +28,20 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def known(self) -> bool:
         return self.input_pusd_per_mtok is not None and self.output_pusd_per_mtok is not None
+
+    @property
+    def dearest(self) -> tuple[int, int] | None:
+        """What a token of input and one of output cost at most, whatever their class; None when that is unknown."""
+        if not self.known:
+            return None
+        entered = (
+            self.input_pusd_per_mtok,
+            self.cached_input_pusd_per_mtok,
+            self.cache_write_pusd_per_mtok,
+            self.audio_input_pusd_per_mtok,
+        )
+        written = (self.output_pusd_per_mtok, self.reasoning_pusd_per_mtok, self.audio_output_pusd_per_mtok)
+        return max(price or 0 for price in entered), max(price or 0 for price in written)
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -98,7 +112,7 @@ class CostSource(StrEnum):
     UNKNOWN = "unknown"  # no price, or no counts
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True):
+class Cost(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What an attempt cost, in pico-dollars. `pusd` is the figure that counts; None is unknown, never zero.
 
     `computed_pusd` and `reported_pusd` are kept beside it; `disagree` when they differ by more than 1 %.

@@ -10,7 +10,7 @@ USUAL_TIERS = frozenset({"auto", "default", "standard", "on_demand"})
 _MAX_TIER_CHARACTERS = 32
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Tokens by class. Classes are disjoint: the input a provider bills in full is `input`, what it read from its
     prompt cache is `cached_input`, spoken input is `audio_input`; `reasoning` is not contained in `output`.
 

@@ -13,33 +13,21 @@ from headgate.types.usage import Usage
 
 TOKENS = st.integers(0, 10**8)
 PUSD = st.integers(0, 10**15)
-USAGES = st.builds(Usage, input=TOKENS, cached_input=TOKENS, cache_write=TOKENS, output=TOKENS, reasoning=TOKENS)
-PRICES = st.builds(
-    Price,
-    input_pusd_per_mtok=PUSD,
-    output_pusd_per_mtok=PUSD,
-    cached_input_pusd_per_mtok=st.none() | PUSD,
-    cache_write_pusd_per_mtok=st.none() | PUSD,
-)
+INPUT = ("input", "cached_input", "cache_write", "audio_input")
+CLASSES = (*INPUT, "output", "reasoning", "audio_output")
+USAGES = st.builds(Usage, **dict.fromkeys(CLASSES, TOKENS))
+OWN = {f"{name}_pusd_per_mtok": st.none() | PUSD for name in CLASSES}
+PRICES = st.builds(Price, **OWN | {"input_pusd_per_mtok": PUSD, "output_pusd_per_mtok": PUSD})
 
 
 def exact(price: Price, usage: Usage) -> Fraction:
     """The cost as it would be without rounding, straight from the definition."""
-    per_mtok = {
-        "input": price.input_pusd_per_mtok,
-        "cached_input": price.cached_input_pusd_per_mtok,
-        "cache_write": price.cache_write_pusd_per_mtok,
-        "output": price.output_pusd_per_mtok,
-        "reasoning": price.output_pusd_per_mtok,
-    }
-    fallback = price.input_pusd_per_mtok
-    return sum(
-        (
-            Fraction(getattr(usage, name) * (fallback if own is None else own) or 0, 10**6)
-            for name, own in per_mtok.items()
-        ),
-        Fraction(0),
-    )
+    total = Fraction(0)
+    for name in CLASSES:
+        own = getattr(price, f"{name}_pusd_per_mtok")
+        side = price.input_pusd_per_mtok if name in INPUT else price.output_pusd_per_mtok
+        total += Fraction(getattr(usage, name) * (side if own is None else own) or 0, 10**6)
+    return total
 
 
 def known(price: Price, usage: Usage) -> int:
@@ -53,22 +41,16 @@ def test_the_cost_is_the_exact_one_rounded_half_up(price: Price, usage: Usage) -
     assert known(price, usage) == (exact(price, usage) + Fraction(1, 2)).__floor__()
 
 
-@given(PRICES, USAGES, st.sampled_from(["input", "cached_input", "cache_write", "output", "reasoning"]), TOKENS)
+@given(PRICES, USAGES, st.sampled_from(CLASSES), TOKENS)
 def test_more_tokens_of_any_class_never_cost_less(price: Price, usage: Usage, name: str, more: int) -> None:
-    fields = {f: getattr(usage, f) for f in ("input", "cached_input", "cache_write", "output", "reasoning")}
+    fields = {f: getattr(usage, f) for f in CLASSES}
     fields[name] += more
     assert known(price, Usage(**fields)) >= known(price, usage)
 
 
 @given(PRICES, USAGES, USAGES)
 def test_two_requests_cost_their_sum_up_to_one_pico_dollar(price: Price, one: Usage, two: Usage) -> None:
-    both = Usage(
-        input=one.input + two.input,
-        cached_input=one.cached_input + two.cached_input,
-        cache_write=one.cache_write + two.cache_write,
-        output=one.output + two.output,
-        reasoning=one.reasoning + two.reasoning,
-    )
+    both = Usage(**{name: getattr(one, name) + getattr(two, name) for name in CLASSES})
     assert abs(known(price, both) - known(price, one) - known(price, two)) <= 1
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from importlib import resources
 from typing import Any
 
 import pytest
 
-from headgate.catalog.offers import load_offers
+from headgate.catalog.offers import load_offers, parse_offer
+from headgate.providers.builtin import PROVIDERS
 from headgate.types.deployment import Offer
-from headgate.types.money import PUSD_PER_USD
+from headgate.types.money import PUSD_PER_USD, Price, Terms
+from headgate.wire.json import DecodeError
 
 LINES = resources.files("headgate.catalog").joinpath("data/offers.jsonl").read_text("utf-8").splitlines()
 ROWS: list[dict[str, Any]] = [json.loads(line) for line in LINES]
@@ -50,6 +53,95 @@ def test_every_price_is_the_decimal_of_the_file_and_zero_never_stands_for_unknow
                 assert pusd == 0, "an embedding has no output to pay for"
             else:
                 assert pusd is None
+
+
+def rates(row: dict[str, Any]) -> Price:
+    """Prices straight from the file."""
+    return Price(**{PRICES[name]: int(Decimal(row[name]) * PUSD_PER_USD) for name in PRICES if name in row})
+
+
+def test_every_tier_window_and_change_of_the_file_is_a_term_of_its_offer(
+    offers: dict[tuple[str, str], Offer],
+) -> None:
+    seen: Counter[str] = Counter()
+    for row in ROWS:
+        terms = offers[row["provider"], row["upstream_id"]].terms or Terms()
+        seen.update(name for name in ("tiers", "price_windows", "price_changes") if name in row)
+        assert [(tier.above_tokens, tier.price) for tier in terms.tiers] == [
+            (tier["above_tokens"], rates(tier))
+            for tier in sorted(row.get("tiers", []), key=lambda tier: int(tier["above_tokens"]))
+        ]
+        assert [(window.weekdays, window.price) for window in terms.windows] == [
+            (frozenset(window["weekdays"]), rates(window)) for window in row.get("price_windows", [])
+        ]
+        assert [(change.from_s, change.price) for change in terms.changes] == [
+            (datetime.fromisoformat(change["from"] + "T00:00:00Z").timestamp(), rates(change))
+            for change in row.get("price_changes", [])
+        ]
+        assert terms.service_tiers == ()
+        assert dict(terms.tier_percent) == dict(PROVIDERS[row["provider"]].tier_percent if known(row) else ())
+    assert min(seen.values()) >= 4
+    assert len(seen) == 3
+
+
+def known(row: dict[str, Any]) -> bool:
+    return row["provider"] in PROVIDERS
+
+
+def test_windows_are_minutes_of_the_day(offers: dict[tuple[str, str], Offer]) -> None:
+    terms = offers["deepseek", "deepseek-v4-pro"].terms
+    assert terms is not None
+    assert [window.minutes for window in terms.windows] == [((0, 60), (240, 360), (600, 1440)), ((0, 1440),)]
+
+
+def test_spoken_tokens_reasoning_and_requests_have_their_own_prices(offers: dict[tuple[str, str], Offer]) -> None:
+    spoken = 0
+    for row in ROWS:
+        offer = offers[row["provider"], row["upstream_id"]]
+        units = row.get("unit_prices", {})
+        for name, side in (("audio_input", "input"), ("audio_output", "output"), ("reasoning", "output")):
+            usd, plain = units.get(f"{name}_usd_per_mtok"), row.get(f"{side}_usd_per_mtok")
+            own = getattr(offer.price, f"{name}_pusd_per_mtok")
+            if usd is None or usd == plain:
+                assert own is None, "it follows the price of its side"
+            else:
+                spoken += 1
+                assert own == Decimal(usd) * PUSD_PER_USD
+        fees = dict((offer.terms or Terms()).request_fees)
+        written = units.get("usd_per_1k_requests_by_search_size", {})
+        assert {size: fee * 1000 for size, fee in fees.items()} == {
+            size: Decimal(usd) * PUSD_PER_USD for size, usd in written.items()
+        }
+    assert spoken > 50
+
+
+def test_a_price_says_which_source_it_comes_from_and_of_which_day(offers: dict[tuple[str, str], Offer]) -> None:
+    for row in ROWS:
+        offer = offers[row["provider"], row["upstream_id"]]
+        chosen = row.get("price_source", row["sources"][0]["name"])
+        dates = [source.get("as_of") for source in row["sources"] if source["name"] == chosen]
+        name, _, date = offer.price_source.partition(", ")
+        assert (name, date or None) == (chosen, dates[0])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input_usd_per_mtok": "-1"},
+        {"output_usd_per_mtok": "cheap"},
+        {"price_windows": [{"utc": ["10h-11h"], "weekdays": [1]}]},
+        {"price_windows": [{"utc": ["10:00"], "weekdays": [1]}]},
+        {"price_windows": [{"utc": ["10:00-25:00"], "weekdays": [1]}]},
+        {"price_changes": [{"from": "soon"}]},
+        {"tiers": [{"above_tokens": "many"}]},
+        {"sources": "none"},
+    ],
+)
+def test_a_line_that_cannot_be_right_is_refused(wrong: dict[str, Any]) -> None:
+    right = {"provider": "p", "model": "m", "upstream_id": "m", "kind": "chat", "status": "live"}
+    assert parse_offer(json.dumps(right).encode()).price_source == ""
+    with pytest.raises((ValueError, DecodeError, ArithmeticError)):
+        parse_offer(json.dumps(right | wrong).encode())
 
 
 def test_what_is_not_a_price_is_taken_as_it_is(offers: dict[tuple[str, str], Offer]) -> None:

@@ -128,3 +128,10 @@ def test_an_answer_that_the_provider_broke_off_is_a_soft_error(reason: str) -> N
     choices = [{"index": 0, "message": {"content": "half of"}, "finish_reason": reason}]
     with pytest.raises(Fault, match="broke off"):
         parse_reply(Operation.CHAT, json.dumps({"choices": choices}).encode())
+
+
+def test_the_service_tier_of_a_reply_is_part_of_its_usage() -> None:
+    body = ANSWER | {"usage": COUNTS, "service_tier": "priority"}
+    assert parse_reply(CHAT, json.dumps(body).encode()) == Usage(input=7, output=3, service_tier="priority")
+    usual = ANSWER | {"usage": COUNTS, "service_tier": {"type": "default"}}
+    assert parse_reply(CHAT, json.dumps(usual).encode()) == Usage(input=7, output=3)

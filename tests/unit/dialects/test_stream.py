@@ -7,6 +7,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from headgate.types.script import Ending
 from headgate.types.usage import Usage
 from headgate.wire import sse
 from tests.unit.dialects.driving import Outcome, envelope, read, rendered
-from tests.unit.dialects.streams import DONE, HE, LLO, ROLE, SHAPES, STOP, USAGE, chunk
+from tests.unit.dialects.streams import COUNTS, DONE, HE, LLO, ROLE, SHAPES, STOP, USAGE, chunk
 
 FINISH = re.compile(rb'"finish_reason": ?"\w')
 PLAIN, COUNTED = envelope(), envelope(usage=True)
@@ -261,3 +262,39 @@ def test_a_chunk_of_zeros_behind_the_usage_does_not_undo_it() -> None:
     outcome = read([stream], envelope(usage=True))
     assert outcome.usage == Usage(input=3, output=2)
     assert outcome.events[-2]["usage"] == told
+
+
+def test_the_service_tier_is_read_from_the_chunk_that_counts_else_from_the_last_answer() -> None:
+    counted = {"id": "c", "choices": [], "usage": USAGE, "service_tier": "flex"}
+    assert read([rendered(HE, LLO, STOP, counted, DONE)], PLAIN).usage == Usage(input=7, output=3, service_tier="flex")
+    beside = rendered(HE, LLO, STOP | {"service_tier": "priority"}, {"choices": [], "usage": USAGE}, DONE)
+    assert read([beside], PLAIN).usage.service_tier == "priority"
+    usual = rendered(HE, LLO, STOP | {"service_tier": "default"}, counted | {"service_tier": "auto"}, DONE)
+    assert read([usual], PLAIN).usage.service_tier is None
+    uncounted = rendered(HE, LLO, STOP | {"service_tier": "priority"}, DONE)
+    assert read([uncounted], PLAIN).usage == msgspec.structs.replace(read([uncounted], PLAIN).usage, estimated=True)
+    assert read([uncounted], PLAIN).usage.service_tier == "priority"
+
+
+@pytest.mark.parametrize("tier", [5, "", ["flex"], "a" * 40, "no tier", None])
+def test_what_is_no_tier_is_the_usual_one(tier: Any) -> None:
+    wire = rendered(HE, LLO, STOP, {"choices": [], "usage": USAGE, "service_tier": tier}, DONE)
+    assert read([wire], PLAIN).usage == Usage(input=7, output=3)
+
+
+def test_an_answer_that_speaks_of_service_tiers_has_none() -> None:
+    wire = rendered(HE, chunk('"service_tier": "priority"', "stop"), COUNTS, DONE)
+    assert read([wire], PLAIN).usage == Usage(input=7, output=3)
+
+
+def test_usage_beside_an_error_is_counted() -> None:
+    broken = {"error": {"message": "broke down", "code": 502}, "usage": USAGE | {"cost": 0.5}, "choices": []}
+    outcome = read([rendered(HE, LLO, broken)], PLAIN)
+    assert outcome.ended == "error"
+    assert outcome.usage == Usage(input=7, output=3, reported_pusd=5 * 10**11)
+
+
+def test_zeros_behind_the_usage_that_counts_do_not_replace_it() -> None:
+    zeros = {"prompt_tokens": 0, "completion_tokens": 0, "estimated_cost": 0.0, "service_tier": "flex"}
+    wire = rendered(HE, LLO, STOP | {"usage": USAGE | {"estimated_cost": 0.25}}, {"choices": [], "usage": zeros}, DONE)
+    assert read([wire], PLAIN).usage == Usage(input=7, output=3, reported_pusd=25 * 10**10)

@@ -66,6 +66,13 @@ def test_what_is_taken_into_debt_is_not_paid_by_time_in_which_the_bucket_was_ful
     assert bucket.wait_ns(1) == 11 * SECOND
 
 
+def test_what_is_given_back_never_fills_it_beyond_its_limit() -> None:
+    bucket = Bucket(60, 0)
+    bucket.give_back(-10, 0)
+    bucket.give_back(11, 0)
+    assert bucket.level == 60 * UNITS
+
+
 def test_a_limit_that_falls_clips_the_level_and_one_that_rises_gives_nothing_at_once() -> None:
     bucket = Bucket(100, 0)
     assert bucket.refill(40, 0) == 40 * UNITS

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from headgate.store.engine import Store, open_store
-from tests.fakes.postgres import Postgres, postgres
+from tests.fakes.postgres import Postgres
 from tests.unit.store.opening import Clock
-
-__all__ = ["postgres"]
 
 
 @pytest.fixture

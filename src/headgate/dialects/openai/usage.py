@@ -48,10 +48,11 @@ def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Us
     usage = _values(raw)
     if usage is None:
         return None
-    prompt, completion = _billed(usage)
+    prompt, completion, whole = _billed(usage)
     if prompt is None and completion is None:
         return None
     prompt, completion = prompt or 0, completion or 0
+    total = _count(usage, "total_tokens") if whole else 0
     entered, written = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     cached = min(prompt, _cached(usage, entered))
     stored = min(prompt - cached, _count(entered, "cache_write_tokens"))
@@ -59,7 +60,7 @@ def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Us
     output, reasoning = _split(
         completion,
         _count(written, "reasoning_tokens") or _count(usage, "reasoning_tokens"),
-        beyond=_count(usage, "total_tokens") - prompt - completion,
+        beyond=total - prompt - completion,
         apart=_charged(usage, "reasoning_tokens_cost"),
     )
     spoken = min(output, _count(written, "audio_tokens"))
@@ -93,12 +94,15 @@ def render_usage(usage: Usage) -> dict[str, int]:
 # Counts
 
 
-def _billed(usage: Usages) -> tuple[int | None, int | None]:
-    """Prompt and completion; those the provider bills where it tells them apart from those it read and wrote."""
+def _billed(usage: Usages) -> tuple[int | None, int | None, bool]:
+    """Prompt and completion, and whether they are all there is.
+
+    Where a provider tells what it bills apart from what it read and wrote, the bill counts and the total says nothing.
+    """
     units = usage.get("billed_units")
     if isinstance(units, dict) and ("input_tokens" in units or "output_tokens" in units):
-        return _number(units.get("input_tokens")), _number(units.get("output_tokens"))
-    return _number(usage.get("prompt_tokens")), _number(usage.get("completion_tokens"))
+        return _number(units.get("input_tokens")), _number(units.get("output_tokens")), False
+    return _number(usage.get("prompt_tokens")), _number(usage.get("completion_tokens")), True
 
 
 def _cached(usage: Usages, details: Any) -> int:

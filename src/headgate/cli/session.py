@@ -1,0 +1,105 @@
+"""What the verbs that change the store have in common: it is opened, the audit log learns who acts, and whatever the
+operator must mend becomes plain lines on stderr."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from headgate.cli.options import USAGE_ERROR, Mistake, complain
+from headgate.config.issued import KeyFileError
+from headgate.config.load import Loaded, load_document
+from headgate.config.problems import ConfigError
+from headgate.config.tenancy import workspace_name
+from headgate.errors import GatewayError
+from headgate.routing.names import nearest
+from headgate.settings import SettingsError, read_settings
+from headgate.store.engine import Store, open_store
+from headgate.store.errors import StoreError
+from headgate.store.records import Everything
+from headgate.types.principal import DEFAULT_WORKSPACE
+from headgate.wire import json
+
+READER_GONE = 1
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The operator's document, the open store, who acts, and when (Unix seconds)."""
+
+    loaded: Loaded
+    store: Store
+    data_dir: Path
+    actor: str
+    now: float
+
+    @property
+    def source(self) -> str:
+        """What to call the document in a message."""
+        return self.loaded.source
+
+
+@contextmanager
+def session(config: Path | None) -> Iterator[Session]:
+    """Open what a verb works on, for as long as the block runs.
+
+    Raises typer.Exit, after saying on stderr what is wrong, for what the operator must mend.
+    """
+    try:
+        settings = read_settings(os.environ)
+        loaded = load_document(config, os.environ, Path.cwd())
+        url = None if loaded.document.store is None else loaded.document.store.reveal()
+        with closing(open_store(url, data_dir=settings.data_dir)) as store:
+            yield Session(loaded=loaded, store=store, data_dir=settings.data_dir, actor=_actor(), now=time.time())
+            sys.stdout.flush()
+    except (ConfigError, SettingsError, StoreError, KeyFileError, GatewayError, Mistake) as error:
+        complain(error)
+        raise typer.Exit(USAGE_ERROR) from None
+    except BrokenPipeError:
+        # Whoever read has seen enough. Python would complain once more when it flushes standard output at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(READER_GONE) from None
+
+
+def _actor() -> str:
+    """Who the operating system says we are; the environment's word on it could be anybody's."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"cli:{os.getuid()}"
+
+
+def known_workspace(everything: Everything, opened: Session, name: str | None) -> str | None:
+    """The name of a workspace that is in the store or the document; None stays None. Raises Mistake."""
+    if name is None:
+        return None
+    known = {DEFAULT_WORKSPACE, *(one.name for one in everything.workspaces)}
+    known.update(key.workspace for key in opened.loaded.document.keys)
+    if name not in known:
+        near = nearest(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(sorted(known))}"
+        raise Mistake(f"--workspace: there is no workspace {name!r}{hint}")
+    return workspace_name(name)
+
+
+def print_json(value: Any) -> None:
+    print(json.pretty(value).decode())
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def say(words: str) -> None:
+    """Tell people something beside the result, which alone goes to standard output."""
+    sys.stdout.flush()
+    print(words, file=sys.stderr)
