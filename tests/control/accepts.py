@@ -6,6 +6,7 @@ It may still be refused for what it means: a provider that nobody knows, a time 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import schemathesis
 from schemathesis import Case, CheckContext, Response
@@ -14,7 +15,7 @@ SHAPE = {"invalid_value", "unknown_field", "missing_field", "malformed", "unknow
 
 
 @schemathesis.check
-def accepts_what_fits(ctx: CheckContext, response: Response, case: Case) -> None:
+def accepts_what_fits(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
     """A request that fits its schema gets no 400 that speaks of its shape."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code != 400:
         return

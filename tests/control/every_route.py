@@ -57,15 +57,14 @@ def make_objects(served: Served, workspace: str, word: str) -> Objects:
         token = _made(owner, "/api/tokens", here, {"name": f"{word}-token", "role": "viewer"})["token"]["id"]
         fields = {"provider": "deepinfra", "name": f"{word}-credential", "secret": f"{word}-secret-of-a-provider"}
         credential = _made(owner, "/api/credentials", here, fields)["id"]
-        fields = {"name": f"{word}-route", "definition": {"targets": ["deepinfra/any"]}}
-        route = served.store.routes.create(workspace, fields["name"], '{"targets":["deepinfra/any"]}', actor="test").id
+        made_route = served.store.routes.create(workspace, f"{word}-route", '{"targets":["deepinfra/x"]}', actor="test")
         for scope in (f"key:{key}", f"token:{token}", f"workspace:{workspace}"):
             budgets = {"budgets": [{"usd": "4.2", "per": "month"}]}
             assert owner.put(f"/api/budgets/{scope}", params=here, json=budgets).status_code == 200
     served.store.events.append(workspace=workspace, kind="budget_warning", subject=f"key:{key}", message=f"{word}!")
     request = f"req_{word}"
     served.store.ledger.add([entry(request, workspace, key, word)])
-    return Objects(workspace, word, key, token, credential, route, request)
+    return Objects(workspace, word, key, token, credential, made_route.id, request)
 
 
 def _made(owner: httpx.Client, path: str, here: dict[str, str], fields: dict[str, Any]) -> dict[str, Any]:

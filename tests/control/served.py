@@ -7,7 +7,7 @@ import hashlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,17 @@ class QuietLedger:
     """A ledger in good health, until a test says otherwise."""
 
     def __init__(self) -> None:
-        self.alarm: str | None = None
+        self.trouble: str | None = None
+        self.broken: Callable[[], None] = lambda: None
+
+    @property
+    def alarm(self) -> str | None:
+        self.broken()
+        return self.trouble
 
     @property
     def refuses(self) -> bool:
-        return self.alarm is not None
+        return self.trouble is not None
 
 
 class Served:
@@ -69,6 +75,7 @@ class Served:
         self.loaded: Loaded = load_document(path, {}, directory)
         self._compile = Compiler(store.credentials.open, {}, {})
         self.published = 0
+        self.publishing: OSError | None = None
         self._compiled: tuple[int, Snapshot] | None = None
         self.app: FastAPI = build_app(
             Control(
@@ -87,6 +94,8 @@ class Served:
 
     def publish(self) -> None:
         self.published += 1
+        if self.publishing is not None:
+            raise self.publishing
 
     @property
     def snapshot(self) -> Snapshot:

@@ -80,7 +80,8 @@ def test_the_pages_of_the_audit_log_are_the_whole_of_it(served: Served, limit: i
             assert owner.post("/api/keys", json={"name": f"k{number}"}).status_code == 201
         whole = owner.get("/api/audit", params={"limit": 100}).json()
         assert whole["next"] is None
-        found, after = [], {}
+        found: list[object] = []
+        after: dict[str, str] = {}
         while True:
             page = owner.get("/api/audit", params={"limit": limit, **after}).json()
             found += page["data"]

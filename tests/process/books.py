@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.process.headgate import TIMEOUT_S, Home
+from tests.process.headgate import HEADGATE, TIMEOUT_S, Home
 from tests.process.load import Answers, CountingProvider, cost_pusd
 
 DAY_US = 86_400_000_000
@@ -34,16 +33,9 @@ def query(database: Path | str, statement: str) -> list[Row]:
 
 
 def ledger(home: Home, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """What `headgate ledger verify` does, or `export` with a format."""
-    verb, *options = arguments
-    call = f"ledger_{verb}(None, *sys.argv[1:])"
+    """Run `headgate ledger …`."""
     return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; from headgate.cli.ledger import ledger_{verb}; sys.exit({call})",
-            *options,
-        ],
+        [HEADGATE, "ledger", *arguments],
         cwd=home.directory,
         env=home.env | env,
         capture_output=True,
@@ -62,7 +54,7 @@ def assert_verified(home: Home) -> str:
 
 
 def exported(home: Home) -> list[Row]:
-    done = ledger(home, "export", "jsonl")
+    done = ledger(home, "export", "--format", "jsonl")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return [json.loads(line) for line in done.stdout.splitlines()]

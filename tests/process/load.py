@@ -204,8 +204,7 @@ class Answers:
 class Load:
     """Clients that ask without end, each on one connection at a time, of whatever listens on `port`; None is nobody.
 
-    Of `leaving` of a thousand requests the client leaves in the middle. An answer that is no success for a reason other
-    than those in `expected` (status, code) is wrong.
+    Of `leaving` of a thousand requests the client leaves in the middle.
     """
 
     def __init__(self, clients: int = 16, *, seed: int = 7, leaving: int = 0) -> None:

@@ -103,8 +103,9 @@ def test_thirty_kills_under_load_lose_and_double_nothing(restless: Home) -> None
     everything_balances_after(restless, restless.data / "headgate.db", kills=30, seed=1)
 
 
-def test_kills_under_load_lose_and_double_nothing_in_postgres(restless: Home, postgres: Postgres) -> None:
-    everything_balances_after(restless, postgres.make_database(), kills=8, seed=2)
+def test_kills_under_load_lose_and_double_nothing_in_postgres(restless: Home) -> None:
+    with Postgres() as server:
+        everything_balances_after(restless, server.make_database(), kills=8, seed=2)
 
 
 def test_a_budget_at_its_edge_is_not_overspent_whatever_is_killed_meanwhile(restless: Home) -> None:

@@ -64,7 +64,7 @@ def input_estimate(envelope: Envelope) -> int:
 
 
 class Writing(NamedTuple):
-    """How much a request may have written: so many answers, each of at most so many tokens; None where no client says."""
+    """How much a request may have written: so many answers, each of so many tokens at most (None: it does not say)."""
 
     answers: int
     each: int | None

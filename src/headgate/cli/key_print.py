@@ -140,9 +140,9 @@ def _first_run(opened: Session, spending: Spending) -> Iterator[KeyView]:
 
 
 def budget_views(budgets: Iterable[Budget], spent: tuple[int, int, int, int], now: float) -> tuple[BudgetView, ...]:
-    """Budgets with what is spent of each. `now` is in Unix seconds."""
+    """Budgets with what is spent of each, the shortest period first. `now` is in Unix seconds."""
     made = []
-    for budget in budgets:
+    for budget in sorted(budgets, key=lambda one: PERIODS.index(one.per)):
         of_period, reset = spent[PERIODS.index(budget.per)], resets_at(budget.per, day_of(now))
         made.append(
             BudgetView(

@@ -57,7 +57,7 @@ class Watcher:
         interval_s: float = 1.0,
     ) -> None:
         self._loaded = loaded
-        self._listening = (loaded.document.server.host, loaded.document.server.port)
+        self._started_with = loaded.document
         self._revision = revision
         self._load = load
         self._build = build
@@ -155,9 +155,13 @@ class Watcher:
         self._tell_of_restart(loaded)
 
     def _tell_of_restart(self, loaded: Loaded) -> None:
-        host, port = loaded.document.server.host, loaded.document.server.port
-        if (host, port) != self._listening:
-            old_host, old_port = self._listening
-            self._complain(
-                f"server: host and port changed from {old_host}:{old_port} to {host}:{port}; restart to listen there"
-            )
+        """What is read at the start alone does not change by being written anew."""
+        before, now = self._started_with, loaded.document
+        old, new = (f"{one.server.host}:{one.server.port}" for one in (before, now))
+        if old != new:
+            self._complain(f"server: host and port changed from {old} to {new}; restart to listen there")
+        if before.store != now.store:
+            # Neither address is repeated: it may hold a password.
+            self._complain("store: changed; restart to use the other database")
+        if before.ledger != now.ledger:
+            self._complain("ledger: changed; restart to make it count")

@@ -93,8 +93,7 @@ class Booking:
         self.closed = True
         now = self.clock()
         account, principal = self.account, self._principal
-        scopes = tuple([allowance.scope for allowance in principal.allowances])
-        charged = self._charge(scopes)
+        charged = self._charge(principal.scopes)
         if self.limits is not None:
             if account.usage is None:
                 self.limits.release()
@@ -119,7 +118,7 @@ class Booking:
                 account.cost_pusd,
                 charged,
                 self._since(now),
-                scopes,
+                principal.scopes,
                 tuple([self._row(attempt, now) for attempt in account.tries]),
             )
         )

@@ -47,7 +47,8 @@ class Writer:
     """The thread between journal and database.
 
     `each_round` is called a few times a second, whatever else happens; it must not raise. With `keep_days` None
-    requests are kept for ever.
+    requests are kept for ever; less than a day is a ValueError, because the journal may hold an entry for an hour after
+    it was shipped, and replaying it once its row is gone would count it twice.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class Writer:
         now: Callable[[], float] = time.time,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
+        if keep_days is not None and keep_days < 1:
+            raise ValueError(f"requests are kept for a day at least, not {keep_days} days")
         self._journal = journal
         self._rows = rows
         self._keep_days = keep_days
@@ -101,7 +104,7 @@ class Writer:
         self._stopping = True
         self.poke()
         self._thread.join(timeout_s)
-        left = self._thread.is_alive() or self._position < self._journal.end
+        left = self._thread.is_alive() or self._journal.waiting_bytes > 0
         if left:
             log.warning(
                 "ledger: %d KB of entries are not in the database yet; they stay in the journal and go there after "

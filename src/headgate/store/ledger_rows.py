@@ -23,7 +23,7 @@ from headgate.types.entry import Entry
 from headgate.wire import json
 
 EPOCH = date(1970, 1, 1)
-EXPORT_ROWS = 500
+EXPORT_ROWS = MOST_ROWS = 500
 EXPIRE_ROWS = 500
 # SQLite's oldest limit of parameters in a statement is 999.
 _IDS_A_STATEMENT = 900
@@ -93,7 +93,8 @@ class LedgerRows:
     def page(
         self, workspace: str | None, filters: Filters = ALL, *, after: str | None = None, limit: int = 50
     ) -> list[Entry]:
-        """Requests, newest first. `after` is the id of the last one of the page before."""
+        """Requests, newest first, 500 at most. `after` is the id of the last one of the page before."""
+        limit = max(1, min(limit, MOST_ROWS))
         with reading(self._engine) as connection:
             return entries_of(connection, newest(connection, workspace, filters, after, limit))
 

@@ -20,6 +20,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `key_id` never changes and is never used again; `key` is the name people read. `ceiling` holds the model patterns
     of the key's creator: a name must fit both. `addresses` are the networks it may call from, none for anywhere.
     `expires_at` is in Unix seconds. `order` is used where a request names no policy itself.
+    `scopes`, `has_limits` and `has_budget` follow from the allowances.
     """
 
     key: str
@@ -33,11 +34,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     expires_at: int | None = None
     allowances: tuple[Allowance, ...] = ()
 
+    scopes: tuple[str, ...] = ()
     has_limits: bool = False
     has_budget: bool = False
 
     def __post_init__(self) -> None:
         # Worked out once: every request asks.
+        force_setattr(self, "scopes", tuple(allowance.scope for allowance in self.allowances))
         limited = any(allowance.limits != NO_LIMITS for allowance in self.allowances)
         force_setattr(self, "has_limits", limited)
         force_setattr(self, "has_budget", any(allowance.budgets for allowance in self.allowances))

@@ -36,8 +36,8 @@ def test_a_new_key_has_everything_that_was_asked_for(verbs: Verbs) -> None:
     assert key["policy"] == "fastest"
     assert key["limits"] == {"rpm": 60, "tpm": 1000, "concurrent": 5}
     assert [(one["usd"], one["per"], one["spent_usd"]) for one in key["budgets"]] == [
-        ("25", "month", "0"),
         ("3.5", "day", "0"),
+        ("25", "month", "0"),
     ]
     for budget in key["budgets"]:
         assert budget["until"] == "2090-01-31T00:00:00Z"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -23,17 +21,12 @@ from tests.unit.ledger.entries import AT_US, DAY_US, attempt, entry, ids
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Iterator[Path]:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A document of a gateway whose data directory is empty."""
     path = tmp_path / "headgate.yaml"
     path.write_text("providers: {sandbox: {}}\n")
-    before = os.environ.get("HEADGATE_DATA_DIR")
-    os.environ["HEADGATE_DATA_DIR"] = str(tmp_path / "data")
-    yield path
-    if before is None:
-        del os.environ["HEADGATE_DATA_DIR"]
-    else:
-        os.environ["HEADGATE_DATA_DIR"] = before
+    monkeypatch.setenv("HEADGATE_DATA_DIR", str(tmp_path / "data"))
+    return path
 
 
 def kept(config: Path, entries: list[Entry]) -> None:

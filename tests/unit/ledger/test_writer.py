@@ -14,7 +14,7 @@ from headgate.ledger.journal import Journal
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.recovery import Findings, survey
 from headgate.ledger.rejected import rejected
-from headgate.ledger.segment import find_segments
+from headgate.ledger.segment import find_segments, fresh_name
 from headgate.ledger.writer import LONGEST_PAUSE_S, Pauses, Writer, decode_entry
 from headgate.store.engine import Store, open_store
 from headgate.types.entry import Entry
@@ -79,6 +79,17 @@ def test_what_a_process_left_behind_is_shipped_once_by_the_next(tmp_path: Path, 
     second.close()
     assert store.ledger.spending(AT_US // DAY_US)["key:k_dev"][3] == 30 * COST_PUSD
     assert store.ledger.check().findings == []
+
+
+def test_an_empty_segment_left_by_a_crash_holds_up_nothing(tmp_path: Path, store: Store) -> None:
+    first = Journal(tmp_path / "left")
+    Ledger(first).record(entry(next(ids())))
+    first.close()
+    (tmp_path / "left" / fresh_name(2).text).touch()
+    second = Journal(tmp_path / "left")
+    assert started(second, store).stop(PATIENCE_S)
+    second.close()
+    assert find_segments(tmp_path / "left") == []
 
 
 def test_an_entry_that_no_database_can_keep_is_set_aside_and_holds_up_nobody(
@@ -161,6 +172,11 @@ def test_old_requests_go_while_new_ones_are_shipped(journal: Journal, store: Sto
     assert store.ledger.check().requests == 51
     assert store.ledger.check().findings == []
     assert writer.stop(PATIENCE_S)
+
+
+def test_requests_are_not_kept_for_less_than_a_day(journal: Journal, store: Store) -> None:
+    with pytest.raises(ValueError, match="a day at least"):
+        Writer(journal, store.ledger, keep_days=0)
 
 
 class Defective:
