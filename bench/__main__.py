@@ -16,8 +16,9 @@ import uvloop
 
 from bench import measure, proc, report
 from bench.measure import Measured, Shape
+from bench.million import after_a_million
 from bench.programs import PROGRAMS, Fakes, Program
-from bench.turn import after_a_million, turn
+from bench.turn import turn
 
 _LATEST = Path(__file__).parent / "results" / "latest.json"
 
@@ -36,7 +37,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--requests", type=int, metavar="N", help="JSON requests of a turn")
     parser.add_argument("--turns", type=int, metavar="N", help="turns of each program (2)")
-    parser.add_argument("--million", action="store_true", help="also the memory after a million requests (minutes)")
+    parser.add_argument(
+        "--million", action="store_true", help="also memory, disk and books after a million requests (minutes)"
+    )
     parser.add_argument(
         "--json", type=Path, default=_LATEST, metavar="FILE", help="where the result goes (bench/results/latest.json)"
     )

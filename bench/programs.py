@@ -199,9 +199,18 @@ class Running:
         logs = [self._path / "log", self._path / "error.log"]
         return "".join(log.read_text(errors="replace") for log in logs if log.exists()).strip()
 
+    @property
+    def folder(self) -> Path:
+        """Where it keeps what it keeps, until `stop`."""
+        return self._path
+
+    def end(self, patience_s: float = 5) -> None:
+        """Ends it, killed when that takes longer; its folder stays."""
+        proc.stop(self._process, patience_s)
+
     def stop(self) -> None:
         """Ends it and removes its folder."""
-        proc.stop(self._process)
+        self.end()
         self._folder.cleanup()
 
 

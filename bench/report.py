@@ -43,6 +43,7 @@ def rows(shape: Shape) -> list[Row]:
         Row(f"of {many} streams complete", "complete", 0, shape.open_streams, shape.open_streams, at_least=True),
         Row("start to first answer, s", "start_s", 2, 1.5, 0.8),
         Row("memory, 1 million requests : 100,000", "million_grown", 2, 1.1, 1.1),
+        Row("database, bytes a request", "request_bytes", 0, 1024, 800),
     ]
 
 
@@ -84,7 +85,7 @@ def table(lines: list[Line], missing: set[str]) -> str:
     cells = [list(_COLUMNS)]
     for line in lines:
         row = line.row
-        if not line.values and row.figure == "million_grown":
+        if not line.values and row.figure in ("million_grown", "request_bytes"):
             continue
 
         def shown(name: str, line: Line = line) -> str:

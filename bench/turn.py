@@ -6,7 +6,6 @@ them and not on one. A program that has no round of its own sleeps meanwhile.
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from statistics import median
@@ -143,22 +142,3 @@ async def turn(programs: dict[Program, Measured], shape: Shape, core: int, fakes
         for seat in seats:
             seat.measured.turns.append(seat.figures())
             seat.stop()
-
-
-async def after_a_million(
-    program: Program, measured: Measured, core: int, fakes: list[int], requests: int = 1_000_000
-) -> None:
-    """Memory after a tenth of that many requests and after all of them, as `grown` (1.0 is flat)."""
-    running = Running(program, core, fakes)
-    try:
-        await running.first_answer()
-        sizes = []
-        for share in (requests // 10, requests - requests // 10):
-            measured.saw("a million requests", await load.closed_loop(running.port, share, 32, 1800))
-            sizes.append(proc.memory(running.pid).rss)
-            print(f"  {program.name}: {sizes[-1] / 1e6:.1f} MB", file=sys.stderr, flush=True)
-        measured.turns[-1] |= {"million_rss_mb": sizes[-1] / 1e6, "million_grown": sizes[-1] / sizes[0]}
-    except (OSError, StartFailedError) as error:
-        measured.errors.append(f"{type(error).__name__}: {error}")
-    finally:
-        running.stop()

@@ -84,19 +84,18 @@ def keep_books(document: Document, store: Store, settings: Settings, loop: async
     """
     part = document.ledger
     journal = Journal(settings.data_dir / JOURNAL, spool_bytes=part.spool_mb * _MEGABYTE)
+    ledger = Ledger(journal, when_full=WhenFull(part.when_full))
+    writer = Writer(journal, store.ledger, keep_days=part.retention_days, each_round=ledger.retry)
+    writer.start()
     try:
-        ledger = Ledger(journal, when_full=WhenFull(part.when_full))
-        writer = Writer(journal, store.ledger, keep_days=part.retention_days, each_round=ledger.retry)
-        writer.start()
-        try:
-            if not writer.flushed(CATCH_UP_S):
-                log.warning("ledger: the last run's entries are not in the database yet; budgets count without them")
-            now = time.time()
-            notices = Notices(store, loop)
-            budgets = MemoryBudgets(store.ledger.spending(int(now) // DAY_S), now, notices)
-            limiter = MemoryLimiter()
-            yield Kept(Books(limiter, budgets, ledger), limiter, budgets, ledger, writer, notices)
-        finally:
-            writer.stop(STOP_S)
+        if not writer.flushed(CATCH_UP_S):
+            log.warning("ledger: the last run's entries are not in the database yet; budgets count without them")
+        now = time.time()
+        notices = Notices(store, loop)
+        budgets = MemoryBudgets(store.ledger.spending(int(now) // DAY_S), now, notices)
+        limiter = MemoryLimiter()
+        yield Kept(Books(limiter, budgets, ledger), limiter, budgets, ledger, writer, notices)
     finally:
-        journal.close()
+        # A writer that still waits for the database has the journal open; the end of the process closes it.
+        if writer.stop(STOP_S):
+            journal.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from headgate.store.engine import open_store
@@ -42,7 +41,13 @@ def on_sqlite(tmp_path: Path) -> Iterator[Served]:
         store.close()
 
 
-@pytest.fixture
-def owner(served: Served) -> Iterator[httpx.Client]:
-    with served.as_owner() as client:
-        yield client
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One API on SQLite for all tests of a module that leave nothing behind."""
+    directory = tmp_path_factory.mktemp("shared")
+    store = open_store(f"sqlite:///{directory}/headgate.db", data_dir=directory / "data", env={})
+    try:
+        with serving(store, directory) as running:
+            yield running
+    finally:
+        store.close()

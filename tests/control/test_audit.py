@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.control.every_route import Called, Objects, Route, calls, make_objects, mounted, nothing, send
@@ -80,7 +82,7 @@ def test_the_pages_of_the_audit_log_are_the_whole_of_it(served: Served, limit: i
             assert owner.post("/api/keys", json={"name": f"k{number}"}).status_code == 201
         whole = owner.get("/api/audit", params={"limit": 100}).json()
         assert whole["next"] is None
-        found: list[object] = []
+        found: list[dict[str, Any]] = []
         after: dict[str, str] = {}
         while True:
             page = owner.get("/api/audit", params={"limit": limit, **after}).json()

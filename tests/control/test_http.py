@@ -45,17 +45,17 @@ BAD_BODIES = [
 
 @pytest.mark.parametrize(("body", "headers", "status", "code"), BAD_BODIES)
 def test_a_bad_body_is_refused_in_the_one_shape(
-    on_sqlite: Served, body: bytes, headers: dict[str, str], status: int, code: str | None
+    shared: Served, body: bytes, headers: dict[str, str], status: int, code: str | None
 ) -> None:
-    with on_sqlite.as_owner() as owner:
+    with shared.as_owner() as owner:
         reply = owner.post("/api/keys", content=body, headers=headers)
         assert reply.status_code == status, reply.text
         assert error_of(reply)["code"] == code or code is None
         assert owner.get("/api/keys", params={"source": "store"}).json()["data"] == []
 
 
-def test_a_body_that_never_ends_is_cut_at_its_limit(on_sqlite: Served) -> None:
-    with on_sqlite.as_owner() as owner:
+def test_a_body_that_never_ends_is_cut_at_its_limit(shared: Served) -> None:
+    with shared.as_owner() as owner:
         pieces = (b" " * 65536 for _ in range(64))
         reply = owner.post("/api/keys", content=pieces, headers=JSON)
     assert reply.status_code == 413
@@ -104,9 +104,9 @@ def test_a_body_that_never_ends_is_cut_at_its_limit(on_sqlite: Served) -> None:
     ],
 )
 def test_a_bad_key_is_refused_with_its_place_and_the_way_out(
-    on_sqlite: Served, body: dict[str, object], param: str, words: str
+    shared: Served, body: dict[str, object], param: str, words: str
 ) -> None:
-    with on_sqlite.as_owner() as owner:
+    with shared.as_owner() as owner:
         reply = owner.post("/api/keys", json=body)
         error = error_of(reply)
         assert (reply.status_code, error["param"]) == (400, param), reply.text
@@ -126,14 +126,14 @@ def test_a_bad_key_is_refused_with_its_place_and_the_way_out(
         ([("limit", "1"), ("limit", "2")], "limit"),
     ],
 )
-def test_a_bad_parameter_is_refused_by_name(on_sqlite: Served, query: httpx._types.QueryParamTypes, param: str) -> None:
-    with on_sqlite.as_owner() as owner:
+def test_a_bad_parameter_is_refused_by_name(shared: Served, query: httpx._types.QueryParamTypes, param: str) -> None:
+    with shared.as_owner() as owner:
         reply = owner.get("/api/keys", params=query)
     assert (reply.status_code, error_of(reply)["param"]) == (400, param)
 
 
-def test_what_is_not_there_and_what_is_not_allowed_have_the_same_shape(on_sqlite: Served) -> None:
-    with on_sqlite.as_owner() as owner:
+def test_what_is_not_there_and_what_is_not_allowed_have_the_same_shape(shared: Served) -> None:
+    with shared.as_owner() as owner:
         for path in (
             "/api",
             "/api/",
@@ -146,7 +146,7 @@ def test_what_is_not_there_and_what_is_not_allowed_have_the_same_shape(on_sqlite
         ):
             reply = owner.get(path)
             assert (reply.status_code, error_of(reply)["code"]) == (404, "not_found"), path
-        for method in ("PUT", "OPTIONS", "TRACE", "HEAD", "BREW"):
+        for method in ("PUT", "OPTIONS", "TRACE", "HEAD"):
             reply = owner.request(method, "/api/keys/x")
             assert reply.status_code == 405
             assert reply.headers["allow"] == "DELETE, GET, PATCH"
@@ -165,14 +165,14 @@ def test_no_reply_may_be_kept_or_read_by_another_site(on_sqlite: Served) -> None
         assert not [name for name in reply.headers if name.startswith("access-control-")]
 
 
-def test_the_description_is_public_and_offers_no_page_of_another_site(on_sqlite: Served) -> None:
-    with on_sqlite.client() as client:
+def test_the_description_is_public_and_offers_no_page_of_another_site(shared: Served) -> None:
+    with shared.client() as client:
         reply = client.get("/api/openapi.json")
     described = reply.json()
     assert reply.status_code == 200
     assert "//cdn" not in reply.text
     operations = [operation for path in described["paths"].values() for operation in path.values()]
-    assert len(operations) == len(mounted(on_sqlite)) - 1
+    assert len(operations) == len(mounted(shared)) - 1
     for operation in operations:
         assert {"400", "401", "403", "404", "413", "500", "503"} <= operation["responses"].keys()
         assert "422" not in operation["responses"]

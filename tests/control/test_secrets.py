@@ -126,9 +126,8 @@ def test_the_document_s_secrets_and_the_environment_s_token_are_never_shown(
 
 def test_a_refused_name_is_not_taken_for_a_place_to_send_a_secret_to(on_sqlite: Served) -> None:
     with on_sqlite.as_owner() as owner:
-        more: dict[str, object]
-        for more in ({"host": "evil.example"}, {"base_url": "http://evil.example"}, {"headers": {}}):
-            fields = {"provider": "deepinfra", "name": "x", "secret": CANARY, **more}
+        for more in ("host", "base_url", "proxy"):
+            fields = {"provider": "deepinfra", "name": "x", "secret": CANARY, more: "http://evil.example"}
             reply = owner.post("/api/credentials", json=fields)
             assert (reply.status_code, reply.json()["error"]["code"]) == (400, "unknown_field")
         made = owner.post("/api/credentials", json={"provider": "deepinfra", "name": "x", "secret": CANARY})

@@ -24,7 +24,7 @@ def status(process: Process, key: str | None) -> int:
 
 
 def everything_in(directory: Path) -> str:
-    return "\n".join(f"{file}: {file.read_text()}" for file in directory.rglob("*") if file.is_file())
+    return "\n".join(f"{file}: {file.read_text('latin-1')}" for file in directory.rglob("*") if file.is_file())
 
 
 def test_the_first_start_shows_what_a_newcomer_needs_and_the_curl_line_works(home: Home) -> None:
@@ -46,8 +46,9 @@ def test_the_key_is_kept_as_a_hash_that_only_its_owner_can_read(home: Home) -> N
     finally:
         os.umask(old)
     assert key is not None
-    (file,) = home.data.iterdir()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    files = [path for path in home.data.rglob("*") if path.is_file()]
+    assert {"first-key.json", "headgate.db"} <= {path.name for path in files}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(home.data.stat().st_mode) == 0o700
     assert key not in everything_in(home.directory)
     assert key.removeprefix("hg-") not in everything_in(home.directory)
@@ -114,7 +115,7 @@ def test_a_key_of_the_document_is_named_and_not_shown(home: Home) -> None:
         assert "dev" in process.printed
         assert "hg-written-in-the-document" not in process.printed
         assert status(process, "hg-written-in-the-document") == 200
-        assert not home.data.exists(), "a key was made that nobody asked for"
+        assert not (home.data / "first-key.json").exists(), "a key was made that nobody asked for"
         assert "with HEADGATE_KEY set to the secret of key dev" in process.printed
         shell = {"PATH": os.environ["PATH"], "HEADGATE_KEY": "hg-written-in-the-document"}
         done = subprocess.run(["bash", "-c", process.curl], env=shell, capture_output=True, timeout=60, check=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 
 from tests.fakes.postgres import PASSWORD, Postgres
 from tests.process.books import ledger, reconcile
@@ -18,14 +19,28 @@ AWAY = "entries do not reach the database"
 BACK = "entries reach the database again"
 
 
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def server(own_server: Postgres) -> Iterator[Postgres]:
+    """A server that a test may end as it likes: the next one finds it running."""
+    yield own_server
+    own_server.stop()
+    own_server.start()
+
+
 @contextmanager
-def stage(home: Home, more: str = "") -> Iterator[tuple[Postgres, str, CountingProvider]]:
-    """A Postgres of its own, the address of an empty database in it, and the provider; the document names both."""
-    with Postgres() as server, counting_provider() as provider:
+def stage(home: Home, server: Postgres, more: str = "") -> Iterator[tuple[str, CountingProvider]]:
+    """The address of an empty database, and the provider; the document names both."""
+    with counting_provider() as provider:
         url = server.make_database()
         text = document(provider.base_url, f"store: {json.dumps(url)}\n{more}")
         (home.directory / "headgate.yaml").write_text(text)
-        yield server, url, provider
+        yield url, provider
 
 
 @contextmanager
@@ -37,8 +52,8 @@ def everything_waits(url: str) -> Iterator[None]:
         holder.rollback()
 
 
-def test_a_database_killed_twice_under_load_costs_no_request_and_no_row(home: Home) -> None:
-    with stage(home) as (server, url, provider):
+def test_a_database_killed_twice_under_load_costs_no_request_and_no_row(home: Home, server: Postgres) -> None:
+    with stage(home, server) as (url, provider):
         with home.up("--port", "0") as process, Load(8) as load:
             load.port = process.port
             load.until(100)
@@ -66,8 +81,8 @@ def until_said(process: Process, words: str, times: int) -> None:
         time.sleep(0.02)
 
 
-def test_no_request_waits_for_a_database_that_hangs(home: Home) -> None:
-    with stage(home) as (_, url, provider):
+def test_no_request_waits_for_a_database_that_hangs(home: Home, server: Postgres) -> None:
+    with stage(home, server) as (url, provider):
         with home.up("--port", "0") as process, Load(8) as load:
             load.port = process.port
             load.until(50)
@@ -83,8 +98,8 @@ def test_no_request_waits_for_a_database_that_hangs(home: Home) -> None:
         reconcile(home, url, load.answers, provider)
 
 
-def test_a_stop_while_the_database_is_away_keeps_everything_for_the_next_start(home: Home) -> None:
-    with stage(home) as (server, url, provider):
+def test_a_stop_while_the_database_is_away_keeps_everything_for_the_next_start(home: Home, server: Postgres) -> None:
+    with stage(home, server) as (url, provider):
         with home.up("--port", "0") as process, Load(4) as load:
             load.port = process.port
             load.until(50)
@@ -106,23 +121,20 @@ def test_a_stop_while_the_database_is_away_keeps_everything_for_the_next_start(h
         reconcile(home, url, load.answers, provider)
 
 
-def test_a_database_that_refuses_us_is_one_line_without_its_password(home: Home) -> None:
-    with Postgres() as server:
-        for url, words in (
-            (server.url("postgres", password="canary-of-a-wrong-password"), "authentication failed"),
-            (server.url("no_such_database"), "does not exist"),
-        ):
-            (home.directory / "headgate.yaml").write_text(
-                document("http://127.0.0.1:1/v1", f"store: {json.dumps(url)}")
-            )
-            line = home.refused("--port", "0")
-            assert words in line
-            assert "canary" not in line
-            assert PASSWORD not in line
+def test_a_database_that_refuses_us_is_one_line_without_its_password(home: Home, server: Postgres) -> None:
+    for url, words in (
+        (server.url("postgres", password="canary-of-a-wrong-password"), "authentication failed"),
+        (server.url("no_such_database"), "does not exist"),
+    ):
+        (home.directory / "headgate.yaml").write_text(document("http://127.0.0.1:1/v1", f"store: {json.dumps(url)}"))
+        line = home.refused("--port", "0")
+        assert words in line
+        assert "canary" not in line
+        assert PASSWORD not in line
 
 
-def test_a_full_spool_refuses_requests_and_recovers(home: Home) -> None:
-    with stage(home, "ledger: {spool_mb: 1, when_full: refuse}") as (server, url, provider):
+def test_a_full_spool_refuses_requests_and_recovers(home: Home, server: Postgres) -> None:
+    with stage(home, server, "ledger: {spool_mb: 1, when_full: refuse}") as (url, provider):
         with home.up("--port", "0") as process, Load(8) as load:
             load.port = process.port
             load.until(20)
@@ -141,8 +153,8 @@ def test_a_full_spool_refuses_requests_and_recovers(home: Home) -> None:
         reconcile(home, url, load.answers, provider)
 
 
-def test_a_full_spool_serves_on_where_the_operator_wants_that(home: Home) -> None:
-    with stage(home, "ledger: {spool_mb: 1, when_full: serve}") as (server, url, provider):
+def test_a_full_spool_serves_on_where_the_operator_wants_that(home: Home, server: Postgres) -> None:
+    with stage(home, server, "ledger: {spool_mb: 1, when_full: serve}") as (url, provider):
         with home.up("--port", "0") as process, Load(8) as load:
             load.port = process.port
             load.until(20)

@@ -8,14 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from headgate.cli.wording import bracketed
+from headgate.config.check_keys import budgets_of
 from headgate.config.compile import compile_snapshot
-from headgate.config.document import Document, ProviderPart
+from headgate.config.document import Document, KeyPart, ProviderPart
 from headgate.config.entries import calls_out
 from headgate.config.load import Loaded, load_document
 from headgate.config.offering import offers_of
 from headgate.config.problems import ConfigError
 from headgate.config.schema import document_schema
 from headgate.types.deployment import Candidate, Offer
+from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.snapshot import Route, Snapshot
 from headgate.upstream.origin import ProxyVariableError, check_proxy_variables
 from headgate.wire import json
@@ -68,9 +70,18 @@ def _keys(loaded: Loaded) -> list[str]:
     if not loaded.document.keys:
         return ["  none here; one is made at the first start"]
     return [
-        f"  {key.name}: {_origin(loaded, ('keys', index, 'secret'))}, may use {', '.join(key.models)}"
+        f"  {key.name}: {_origin(loaded, ('keys', index, 'secret'))}, may use {', '.join(key.models)}{_bounds(key)}"
         for index, key in enumerate(loaded.document.keys)
     ]
+
+
+def _bounds(key: KeyPart) -> str:
+    """Where a key ends: its workspace, limits, budgets."""
+    parts = [f"workspace {key.workspace}"] if key.workspace != DEFAULT_WORKSPACE else []
+    if key.limits is not None:
+        parts += [f"{value} {name}" for name, value in key.limits.model_dump(exclude_none=True).items()]
+    parts += [f"${budget.usd} per {budget.per}" for _, budget in budgets_of(key)]
+    return "".join(f", {part}" for part in parts)
 
 
 def _providers(loaded: Loaded) -> list[str]:

@@ -11,14 +11,12 @@ from headgate.cli.options import Asked, Mistake
 from headgate.cli.session import Session, known_workspace, print_json, print_lines, say, session
 from headgate.config.issued import FILE_NAME
 from headgate.config.problems import shorten
+from headgate.control.key_shapes import MAX_GRACE_S
 from headgate.ledger.periods import day_of, render_time
 from headgate.routing.names import nearest
 from headgate.store.records import Key
 from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.secret import Secret
-
-MAX_GRACE_S = 30 * 86_400
-DOCUMENT = "document:"
 
 
 def create(config: Path | None, as_json: bool, asked: Asked) -> None:

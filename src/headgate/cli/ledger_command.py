@@ -27,10 +27,19 @@ UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help
 
 
 @app.callback(invoke_without_command=True)
-def ledger(context: typer.Context) -> None:
-    """What requests used and cost. Without a verb: sums by key."""
+def ledger(
+    context: typer.Context,
+    by: ByOption = "key",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    workspace: WorkspaceOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """What requests used and cost. Without a verb: requests, tokens and costs summed up."""
     if context.invoked_subcommand is None:
-        _sums(None, "key", None, None, None)
+        _sums(config, by, since, until, workspace)
+    if any(value is not None for value in (since, until, workspace, config)) or by != "key":
+        raise typer.BadParameter(f"options go behind the verb {context.invoked_subcommand}")
 
 
 @app.command()
@@ -41,7 +50,7 @@ def sums(
     workspace: WorkspaceOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print requests, tokens and costs summed up."""
+    """Print requests, tokens and costs summed up, as without a verb."""
     _sums(config, by, since, until, workspace)
 
 

@@ -11,7 +11,7 @@ from headgate.config.check_keys import budgets_of
 from headgate.config.keys import budget_of
 from headgate.control.calls import Call, InOneOrEvery
 from headgate.control.ceiling import check_may_lift, is_held
-from headgate.control.common import BudgetList, BudgetView, PeriodName, Source, budget_view
+from headgate.control.common import BudgetList, BudgetView, PeriodName, Source, budget_views
 from headgate.control.context import Control
 from headgate.control.declared import keys_of, read_only
 from headgate.control.failures import Forbidden
@@ -132,7 +132,7 @@ class Budgets:
         return ScopeView(
             scope=scope,
             source=source,
-            budgets=[budget_view(budget) for budget in budgets],
+            budgets=budget_views(budgets),
             periods=list(self._periods(counted_as, budgets)),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -118,6 +119,12 @@ def budget_view(budget: Budget) -> BudgetView:
             input_usd_per_mtok=_usd(cheaper.input_pusd_per_mtok), output_usd_per_mtok=_usd(cheaper.output_pusd_per_mtok)
         ),
     )
+
+
+def budget_views(budgets: Iterable[Budget]) -> list[BudgetView]:
+    """The shortest period first, however they were stored."""
+    order = list(Period)
+    return [budget_view(budget) for budget in sorted(budgets, key=lambda budget: order.index(budget.per))]
 
 
 def _usd(amount: int | None) -> str | None:

@@ -16,7 +16,7 @@ from headgate.control.common import (
     LimitsBody,
     LimitsView,
     Source,
-    budget_view,
+    budget_views,
     limits_view,
 )
 from headgate.control.fields import Address, Fields, FutureInstant, Glob, Line, Metadata, View, Whole, instant_text
@@ -131,7 +131,7 @@ def key_view(key: Key, budgets: Iterable[Budget]) -> KeyView:
         addresses=list(key.addresses),
         policy=key.policy,
         limits=limits_view(key.limits),
-        budgets=[budget_view(budget) for budget in budgets],
+        budgets=budget_views(budgets),
         metadata={name: str(value) for name, value in key.metadata.items()},
         disabled=key.disabled_at is not None,
         creator=key.creator_token,
@@ -157,7 +157,7 @@ def declared_view(id: str, key: KeyPart) -> KeyView:
         limits=limits_view(KeyLimits(rpm=limits.rpm, tpm=limits.tpm, concurrent=limits.concurrent))
         if limits
         else limits_view(KeyLimits()),
-        budgets=[budget_view(budget_of(part)) for _, part in budgets_of(key)],
+        budgets=budget_views(budget_of(part) for _, part in budgets_of(key)),
         metadata=key.metadata,
         disabled=False,
         creator=None,

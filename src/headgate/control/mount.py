@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -92,7 +93,9 @@ class GuardedRoute(APIRoute):
             seen.add(name)
 
     def _explain(self, error: RequestValidationError) -> GatewayError:
-        first = error.errors()[0]
+        errors = error.errors()
+        # A name that is misspelt is the reason why another one is missing.
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         return invalid(first, _fields_at(self.body_field, first["loc"]))
 
 
@@ -104,7 +107,7 @@ def _fields_at(body_field: Any, place: Sequence[str | int]) -> list[str]:
     """The fields an object of the body may have, at the place of an error."""
     if body_field is None or not place or place[0] != "body":
         return []
-    schema = body_field._type_adapter.json_schema()
+    schema = TypeAdapter(body_field.field_info.annotation).json_schema()
     definitions = schema.get("$defs", {})
     for step in place[1:-1]:
         schema = _step(schema, step, definitions)

@@ -98,7 +98,9 @@ def open_store(
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{data_dir}: the data directory cannot be made: {error.strerror}") from None
+        raise StoreError(
+            f"{data_dir}: the data directory cannot be made: {error.strerror}; set HEADGATE_DATA_DIR to another"
+        ) from None
     engine = make_engine(data_dir / FILE if url is None else url)
     try:
         bring_up_to_date(engine, clock=clock)

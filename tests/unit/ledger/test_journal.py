@@ -1,4 +1,4 @@
-"""The journal, its files, and what becomes of them when they are damaged."""
+"""The journal: appending, reading on, retiring, and a file system that refuses."""
 
 from __future__ import annotations
 
