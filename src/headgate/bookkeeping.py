@@ -16,7 +16,7 @@ import msgspec
 from headgate.config.document import Document
 from headgate.gateway.booking import Books
 from headgate.ledger.budget import MemoryBudgets
-from headgate.ledger.journal import Journal
+from headgate.ledger.journal import DIRECTORY, Journal
 from headgate.ledger.ledger import Ledger, WhenFull
 from headgate.ledger.limits import MemoryLimiter
 from headgate.ledger.writer import Writer
@@ -26,7 +26,6 @@ from headgate.store.errors import StoreError
 from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.snapshot import Snapshot
 
-JOURNAL = "journal"
 CATCH_UP_S = 60.0
 """How long a start waits for what the last run left in the journal; budgets would be too generous without it."""
 STOP_S = 10.0
@@ -83,7 +82,7 @@ def keep_books(document: Document, store: Store, settings: Settings, loop: async
     Raises JournalError when the journal cannot be used, StoreError when spending cannot be read.
     """
     part = document.ledger
-    journal = Journal(settings.data_dir / JOURNAL, spool_bytes=part.spool_mb * _MEGABYTE)
+    journal = Journal(settings.data_dir / DIRECTORY, spool_bytes=part.spool_mb * _MEGABYTE)
     ledger = Ledger(journal, when_full=WhenFull(part.when_full))
     writer = Writer(journal, store.ledger, keep_days=part.retention_days, each_round=ledger.retry)
     writer.start()

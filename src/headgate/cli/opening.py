@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from headgate.config.document import Document
 from headgate.config.load import load_document
 from headgate.config.problems import ConfigError
-from headgate.settings import SettingsError, read_settings
+from headgate.ledger.journal import DIRECTORY
+from headgate.settings import Settings, SettingsError, read_settings
 from headgate.store.engine import Store, open_store
 from headgate.store.errors import StoreError
-
-JOURNAL = "journal"
-"""The directory of the journal, in the data directory."""
 
 OpeningError = ConfigError | SettingsError | StoreError
 """What the two functions below raise: each prints as what the operator must mend."""
@@ -26,11 +25,15 @@ def store_for(config: Path | None) -> Store:
     Raises ConfigError, SettingsError, StoreError.
     """
     settings = read_settings(os.environ)
-    document = load_document(config, os.environ, Path.cwd()).document
+    return open_store_of(load_document(config, os.environ, Path.cwd()).document, settings)
+
+
+def open_store_of(document: Document, settings: Settings) -> Store:
+    """The database the document names. Raises StoreError."""
     url = None if document.store is None else document.store.reveal()
     return open_store(url, data_dir=settings.data_dir)
 
 
 def journal_directory() -> Path:
     """Where the gateway of this environment keeps its journal. Raises SettingsError."""
-    return read_settings(os.environ).data_dir / JOURNAL
+    return read_settings(os.environ).data_dir / DIRECTORY

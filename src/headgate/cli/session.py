@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import typer
 
+from headgate.cli.opening import open_store_of
 from headgate.cli.options import USAGE_ERROR, Mistake, complain
 from headgate.config.issued import KeyFileError
 from headgate.config.load import Loaded, load_document
@@ -23,7 +24,7 @@ from headgate.config.tenancy import workspace_name
 from headgate.errors import GatewayError
 from headgate.routing.names import nearest
 from headgate.settings import SettingsError, read_settings
-from headgate.store.engine import Store, open_store
+from headgate.store.engine import Store
 from headgate.store.errors import StoreError
 from headgate.store.records import Everything
 from headgate.types.principal import DEFAULT_WORKSPACE
@@ -56,8 +57,7 @@ def session(config: Path | None) -> Iterator[Session]:
     try:
         settings = read_settings(os.environ)
         loaded = load_document(config, os.environ, Path.cwd())
-        url = None if loaded.document.store is None else loaded.document.store.reveal()
-        with closing(open_store(url, data_dir=settings.data_dir)) as store:
+        with closing(open_store_of(loaded.document, settings)) as store:
             yield Session(loaded=loaded, store=store, data_dir=settings.data_dir, actor=_actor(), now=time.time())
             sys.stdout.flush()
     except (ConfigError, SettingsError, StoreError, KeyFileError, GatewayError, Mistake) as error:

@@ -13,6 +13,7 @@ import uvloop
 
 from headgate.app import DRAIN_S, listen, run
 from headgate.cli.example import example
+from headgate.cli.opening import open_store_of
 from headgate.cli.wording import bracketed
 from headgate.config.check import exposure
 from headgate.config.document import Document
@@ -22,8 +23,8 @@ from headgate.config.load import Loaded, Loader
 from headgate.config.problems import ConfigError
 from headgate.ledger.journal import JournalError
 from headgate.observe.log import set_up
-from headgate.settings import Settings, SettingsError, read_settings
-from headgate.store.engine import Store, open_store
+from headgate.settings import SettingsError, read_settings
+from headgate.store.engine import Store
 from headgate.store.errors import StoreError
 from headgate.store.records import TokenFields
 from headgate.types.secret import Secret
@@ -97,12 +98,6 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
         print(f"headgate: {error}", file=sys.stderr)
         return USAGE_ERROR
     return 0
-
-
-def open_store_of(document: Document, settings: Settings) -> Store:
-    """The database the document names. Raises StoreError."""
-    url = None if document.store is None else document.store.reveal()
-    return open_store(url, data_dir=settings.data_dir)
 
 
 def first_admin_token(store: Store) -> Secret | None:

@@ -25,6 +25,8 @@ IDLE_S = 3600.0
 """A segment whose entries are all in the database goes after this long, even when it is not full."""
 
 LOCK = "lock"
+DIRECTORY = "journal"
+"""What the journal's directory is called in the data directory."""
 _CHUNK = 256 * 1024
 _pack = HEADER.pack
 log = logging.getLogger("headgate")

@@ -17,7 +17,7 @@ def test_the_report_says_what_would_run_without_any_secret() -> None:
         "configuration: headgate.yaml",
         "server: http://127.0.0.1:8080, bodies up to 32 MB",
         "keys:",
-        "  dev: $HEADGATE_KEY, may use *",
+        "  dev: $HEADGATE_KEY, may use *, 600 rpm, 1000000 tpm, 50 concurrent, $25 per month",
     ]
     text = "\n".join(lines)
     assert re.search(
