@@ -16,9 +16,9 @@ import uvicorn
 from headgate.bookkeeping import keep_books
 from headgate.config.load import Loaded
 from headgate.config.reload import Watcher
-from headgate.config.stored import Compiler, route_problems
+from headgate.config.stored import Compiler
 from headgate.control.context import Control
-from headgate.endpoints.asgi import Message, Receive, Scope, Send
+from headgate.endpoints.asgi import Message, Receive, Scope
 from headgate.endpoints.server import ClientConnection
 from headgate.endpoints.table import Endpoints
 from headgate.gateway.gateway import Gateway
@@ -37,7 +37,8 @@ BACKLOG = 2048
 GC_ALLOCATIONS = 10_000
 log = logging.getLogger("headgate")
 
-ControlApp = Callable[[Scope, Receive, Callable[[Message], Awaitable[None]]], Awaitable[None]]
+Reply = Callable[[Message], Awaitable[None]]
+ControlApp = Callable[[Scope, Receive, Reply], Awaitable[None]]
 
 
 class Server(uvicorn.Server):
@@ -126,11 +127,11 @@ async def run(
             lambda: Control(
                 store=store,
                 budgets=kept.budgets,
-                ledger=kept.ledger,
+                ledger=kept,
                 snapshot=lambda: publisher.current,
                 document=lambda: watcher.loaded,
                 publish=publisher.refresh,
-                validate_route=lambda workspace, part: route_problems(publisher.current.of(workspace), part),
+                validate_route=publisher.route_problems,
                 env=env,
                 admin_token_hash=settings.admin_token_hash,
             )
@@ -168,22 +169,14 @@ class OperatorPaths:
         self._building = asyncio.Lock()
         self._app: ControlApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Reply) -> None:
         if self._app is None:
             async with self._building:
                 if self._app is None:
                     # Importing it takes some tenths of a second, in which clients are served.
                     self._app = await asyncio.get_running_loop().run_in_executor(None, self._build)
 
-        async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message.setdefault("headers", [])
-            else:
-                message.setdefault("body", b"")
-                message.setdefault("more_body", False)
-            await send(message)
-
-        await self._app(scope, receive, complete)
+        await self._app(scope, receive, send)
 
     def _build(self) -> ControlApp:
         from headgate.control.app import build

@@ -35,14 +35,35 @@ log = logging.getLogger("headgate")
 
 
 class Kept(msgspec.Struct, frozen=True, eq=False):
-    """What runs while books are kept."""
+    """What runs while books are kept; as the ledger's health it is what operators are shown."""
 
     books: Books
     limiter: MemoryLimiter
     budgets: MemoryBudgets
     ledger: Ledger
+    journal: Journal
     writer: Writer
     notices: Notices
+
+    @property
+    def alarm(self) -> str | None:
+        """Why entries are not kept, or do not reach the database; None while all is well."""
+        away_since = self.writer.down_since
+        if self.ledger.alarm is None and away_since is not None:
+            return f"entries wait on disk: the database has not been reached for {time.monotonic() - away_since:.0f} s"
+        return self.ledger.alarm
+
+    @property
+    def refuses(self) -> bool:
+        return self.ledger.refuses
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self.journal.waiting_bytes
+
+    @property
+    def dropped(self) -> int:
+        return self.ledger.dropped
 
     def published(self, snapshot: Snapshot) -> None:
         """A new snapshot is in use: what counted for scopes that are gone need not be kept."""
@@ -93,7 +114,7 @@ def keep_books(document: Document, store: Store, settings: Settings, loop: async
         notices = Notices(store, loop)
         budgets = MemoryBudgets(store.ledger.spending(int(now) // DAY_S), now, notices)
         limiter = MemoryLimiter()
-        yield Kept(Books(limiter, budgets, ledger), limiter, budgets, ledger, writer, notices)
+        yield Kept(Books(limiter, budgets, ledger), limiter, budgets, ledger, journal, writer, notices)
     finally:
         # A writer that still waits for the database has the journal open; the end of the process closes it.
         if writer.stop(STOP_S):

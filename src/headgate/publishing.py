@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from headgate.config.document import Document
-from headgate.config.stored import Compiled, Compiler
+from headgate.config.document import Document, RoutePart
+from headgate.config.stored import Compiled, Compiler, route_problems
 from headgate.store.errors import StoreError
 from headgate.store.records import Everything
+from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.snapshot import Snapshot
 
 POLL_S = 0.4
@@ -81,6 +82,12 @@ class Publisher:
                 return
             self._everything = everything
             self._publish(self._compile(self._document))
+
+    def route_problems(self, workspace: str, part: RoutePart) -> list[str]:
+        """What is wrong with a route in a workspace, one that was made a moment ago included."""
+        if workspace != DEFAULT_WORKSPACE and workspace not in self.current.workspaces:
+            self.refresh()
+        return route_problems(self.current.of(workspace), part)
 
     @property
     def store_revision(self) -> int:

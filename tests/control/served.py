@@ -49,6 +49,9 @@ models:
 class QuietLedger:
     """A ledger in good health, until a test says otherwise."""
 
+    waiting_bytes = 0
+    dropped = 0
+
     def __init__(self) -> None:
         self.trouble: str | None = None
         self.broken: Callable[[], None] = lambda: None

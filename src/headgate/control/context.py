@@ -26,7 +26,13 @@ class BudgetStates(Protocol):
 
 
 class LedgerHealth(Protocol):
-    """Whether the ledger takes entries."""
+    """Whether the ledger takes entries, how many bytes wait for the database, and how many entries were lost."""
+
+    @property
+    def waiting_bytes(self) -> int: ...
+
+    @property
+    def dropped(self) -> int: ...
 
     @property
     def alarm(self) -> str | None: ...

@@ -34,7 +34,13 @@ class StoreHealth(View):
 class LedgerHealth(View):
     ok: bool
     refuses: bool = Field(description="Requests are refused because no record of them could be kept.")
-    alarm: str | None = Field(description="Why no record can be kept; for tokens of every workspace.")
+    alarm: str | None = Field(
+        description="Why no record can be kept, or none reaches the database; for tokens of every workspace."
+    )
+    waiting_bytes: int | None = Field(
+        description="Records on disk that are not in the database yet; for tokens of every workspace."
+    )
+    lost: int | None = Field(description="Requests of which no record is left; for tokens of every workspace.")
 
 
 class HealthView(View):
@@ -91,6 +97,8 @@ class Overview:
                 ok=ledger.alarm is None,
                 refuses=ledger.refuses,
                 alarm=ledger.alarm if of_all else None,
+                waiting_bytes=ledger.waiting_bytes if of_all else None,
+                lost=ledger.dropped if of_all else None,
             ),
             snapshot=self._control.snapshot().revision if of_all else None,
             providers=[] if snapshot is None else list(snapshot.providers),

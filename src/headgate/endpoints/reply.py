@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.dialects.openai.errors import render_error, render_error_event
-from headgate.endpoints.asgi import Headers, Send
+from headgate.endpoints.asgi import Headers, Message, Send
 from headgate.errors import GatewayError, UpstreamFailed
 from headgate.types.money import render_usd
 from headgate.types.request import Account
@@ -54,6 +54,16 @@ class AsgiReply:
     async def end(self, data: bytes) -> None:
         self.ended = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def hand_over(self, message: Message) -> None:
+        """Another application's `send`: once it has begun to answer, nothing of ours may follow."""
+        self.committed = self.ended = True
+        if message["type"] == "http.response.start":
+            message.setdefault("headers", [])
+        else:
+            message.setdefault("body", b"")
+            message.setdefault("more_body", False)
+        await self._send(message)
 
     async def json(self, body: bytes, status: int = 200) -> None:
         """An answer of our own, such as the list of models."""

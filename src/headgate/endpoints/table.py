@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from headgate.dialects.openai.request import parse_request
-from headgate.endpoints.asgi import Receive, Scope, Send
+from headgate.endpoints.asgi import Message, Receive, Scope, Send
 from headgate.endpoints.auth import authenticate
 from headgate.endpoints.models import render_model, render_models
 from headgate.endpoints.reply import AsgiReply
@@ -28,7 +28,7 @@ log = logging.getLogger("headgate")
 
 CONTROL_PREFIX = "/api/"
 
-Control = Callable[[Scope, Receive, Send], Awaitable[None]]
+Control = Callable[[Scope, Receive, Callable[[Message], Awaitable[None]]], Awaitable[None]]
 """What serves the operators' paths."""
 Endpoint = Callable[[Scope, Receive, AsgiReply], Awaitable[None]]
 
@@ -62,12 +62,12 @@ class Endpoints:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        if self._control is not None and scope["path"].startswith(CONTROL_PREFIX):
-            await self._control(scope, receive, send)
-            return
         reply = AsgiReply(send, self._ids.next())
         try:
-            await self._find(scope)(scope, receive, reply)
+            if self._control is not None and scope["path"].startswith(CONTROL_PREFIX):
+                await self._control(scope, receive, reply.hand_over)
+            else:
+                await self._find(scope)(scope, receive, reply)
         except GatewayError as error:
             await reply.error(error)
         except asyncio.CancelledError:
