@@ -22,6 +22,7 @@ from headgate.endpoints.asgi import Message, Receive, Scope
 from headgate.endpoints.server import ClientConnection
 from headgate.endpoints.table import Endpoints
 from headgate.gateway.gateway import Gateway
+from headgate.ledger.journal import Journal
 from headgate.publishing import Publisher, StoreWatcher
 from headgate.settings import Settings
 from headgate.store.engine import Store
@@ -93,6 +94,7 @@ async def run(
     *,
     store: Store,
     settings: Settings,
+    journal: Journal,
     issued: Mapping[bytes, Principal],
     listener: socket.socket,
     env: Mapping[str, str],
@@ -106,7 +108,7 @@ async def run(
     document anew when it has changed. Raises JournalError when the ledger cannot be kept, StoreError.
     """
     loop = asyncio.get_running_loop()
-    with keep_books(loaded.document, store, settings, loop) as kept:
+    with keep_books(loaded.document, store, journal, loop) as kept:
         publisher = Publisher(
             loaded.document,
             store,

@@ -96,14 +96,18 @@ class Notices:
         return next(found, DEFAULT_WORKSPACE)
 
 
-@contextmanager
-def keep_books(document: Document, store: Store, settings: Settings, loop: asyncio.AbstractEventLoop) -> Iterator[Kept]:
-    """Count requests until the block ends; then ship what is left in the journal.
+def open_journal(document: Document, settings: Settings) -> Journal:
+    """The journal of the data directory, ours alone until it is closed. Raises JournalError."""
+    return Journal(settings.data_dir / DIRECTORY, spool_bytes=document.ledger.spool_mb * _MEGABYTE)
 
-    Raises JournalError when the journal cannot be used, StoreError when spending cannot be read.
+
+@contextmanager
+def keep_books(document: Document, store: Store, journal: Journal, loop: asyncio.AbstractEventLoop) -> Iterator[Kept]:
+    """Count requests until the block ends; then ship what is left in the journal, and close it.
+
+    Raises StoreError when spending cannot be read.
     """
     part = document.ledger
-    journal = Journal(settings.data_dir / DIRECTORY, spool_bytes=part.spool_mb * _MEGABYTE)
     ledger = Ledger(journal, when_full=WhenFull(part.when_full))
     writer = Writer(journal, store.ledger, keep_days=part.retention_days, each_round=ledger.retry)
     writer.start()

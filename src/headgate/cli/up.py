@@ -12,6 +12,7 @@ from pathlib import Path
 import uvloop
 
 from headgate.app import DRAIN_S, listen, run
+from headgate.bookkeeping import open_journal
 from headgate.cli.example import example
 from headgate.cli.opening import open_store_of
 from headgate.cli.wording import bracketed
@@ -26,6 +27,7 @@ from headgate.observe.log import set_up
 from headgate.settings import SettingsError, read_settings
 from headgate.store.engine import Store
 from headgate.store.errors import StoreError
+from headgate.store.master_key import find_master_keys
 from headgate.store.records import TokenFields
 from headgate.types.secret import Secret
 from headgate.types.snapshot import Snapshot
@@ -76,6 +78,8 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
             port if port is not None else settings.port if settings.port is not None else document.server.port,
         )
         with listener, closing(open_store_of(document, settings)) as store:
+            find_master_keys(os.environ, settings.data_dir)
+            journal = open_journal(document, settings)
             # Last of all: a key that is made for a start that fails would never be shown, and never again either.
             key = None if document.keys else first_key(settings.data_dir, renew=new_key)
             admin = None if settings.admin_token_hash else first_admin_token(store)
@@ -84,6 +88,7 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
                     loaded,
                     store=store,
                     settings=settings,
+                    journal=journal,
                     issued={} if key is None else {key.hash: key.principal},
                     listener=listener,
                     env=os.environ,

@@ -15,6 +15,8 @@ from headgate.types.request import Account, Attempt
 from headgate.types.usage import Usage
 
 DAY_US = 86_400_000_000
+LONGEST_NAME = 256
+"""Characters kept of a model's name."""
 LEFT = 499
 """The status of a request whose client left before it got one."""
 
@@ -107,13 +109,13 @@ class Booking:
                 principal.key_id,
                 principal.key,
                 self._operation,
-                self.model,
+                _short(self.model),
                 self.stream,
                 status,
                 outcome,
                 error,
                 account.provider,
-                account.model,
+                _short(account.model),
                 account.usage,
                 account.cost_pusd,
                 charged,
@@ -142,9 +144,9 @@ class Booking:
     def _row(self, attempt: Attempt, now: float) -> AttemptRow:
         deployment = attempt.candidate.deployment
         return AttemptRow(
-            deployment.name,
+            _short(deployment.name),
             deployment.upstream.provider,
-            attempt.candidate.upstream_id,
+            _short(attempt.candidate.upstream_id),
             deployment.credential.name,
             attempt.result or "cancelled",
             attempt.status,
@@ -158,6 +160,11 @@ class Booking:
 
     def _since(self, moment: float) -> int:
         return max(0, int((moment - self._arrived) * 1_000_000))
+
+
+def _short(name: str) -> str:
+    """A name a client may have written; a megabyte of it would leave no room in the journal for others."""
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def total_usage(tries: list[Attempt]) -> Usage | None:

@@ -76,7 +76,7 @@ def _journal(rows: LedgerRows, directory: Path, result: Verification) -> None:
                 result.findings.append(f"request {entry.id}: the journal and the database disagree about its cost")
             order.append(entry.id)
     result.journal_records = found.records
-    _judge_missing(rows, order, missing, {entry.id for entry in _readable(rejected(directory))[0]}, result)
+    _judge_missing(rows, order, missing, rejected(directory), result)
     result.findings += [f"journal: {damage.in_words()}" for damage in found.damaged]
     result.findings += [
         f"journal: {path.name} is a damaged segment; look at it, then delete it" for path in _kept(directory, found)
@@ -90,13 +90,13 @@ def _kept(directory: Path, found: Findings) -> list[Path]:
 
 
 def _judge_missing(
-    rows: LedgerRows, order: list[str], missing: dict[str, int], rejected_ids: set[str], result: Verification
+    rows: LedgerRows, order: list[str], missing: dict[str, int], aside: list[bytes], result: Verification
 ) -> None:
     """Entries go into the database in the order of the journal: what is missing before one that is there, is lost."""
-    if rejected_ids:
-        result.findings.append(
-            f"{len(rejected_ids)} entries were set aside in the file {FILE}: the database refuses them"
-        )
+    # Also those that this version cannot read: nothing else tells of them.
+    rejected_ids = {entry.id for entry in _readable(aside)[0]}
+    if aside:
+        result.findings.append(f"{len(aside)} entries were set aside in the file {FILE}: the database refuses them")
     # A gateway at work may have shipped some since they were looked for.
     shipped = rows.present(list(missing))
     still = {id_: place for id_, place in missing.items() if id_ not in shipped and id_ not in rejected_ids}
