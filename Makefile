@@ -5,6 +5,8 @@
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
+# Tests at a time. More than cores: many of them wait for a process or a clock.
+WORKERS ?= 4
 
 help: ## Show the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -20,7 +22,7 @@ up: setup ## Start the gateway (ARGS="--port 9000" and the like are passed on)
 
 test: setup ## Run all tests, real client libraries included (ARGS="tests/unit -k sse")
 	@tools/bootstrap.sh clients
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup ## Lint, formatting, types, import layers
 	$(BIN)/ruff check
