@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from headgate.bookkeeping import keep_books
+from headgate.bookkeeping import Kept, keep_books
 from headgate.config.load import Loaded
 from headgate.config.reload import Watcher
 from headgate.config.stored import Compiler
@@ -115,8 +115,6 @@ async def run(
             Compiler(store.credentials.open, env, issued),
             on_publish=lambda snapshot: loop.call_soon_threadsafe(kept.published, snapshot),
         )
-        pool = Pool()
-        gateway = Gateway(Caller(pool, env), loop.time, kept.books)
         watcher = Watcher(
             loaded,
             revision=1,
@@ -125,21 +123,11 @@ async def run(
             publish=publisher.publish,
             complain=log.warning,
         )
-        control = OperatorPaths(
-            lambda: Control(
-                store=store,
-                budgets=kept.budgets,
-                ledger=kept,
-                snapshot=lambda: publisher.current,
-                document=lambda: watcher.loaded,
-                publish=publisher.refresh,
-                validate_route=publisher.route_problems,
-                env=env,
-                admin_token_hash=settings.admin_token_hash,
-            )
-        )
+        pool = Pool()
+        control = OperatorPaths(lambda: _control(store, kept, publisher, watcher, env, settings))
+        endpoints = Endpoints(publisher, Gateway(Caller(pool, env), loop.time, kept.books), control)
         server = Server(
-            server_config(Endpoints(publisher, gateway, control), drain_s=drain_s),
+            server_config(endpoints, drain_s=drain_s),
             on_listening=lambda: on_listening(publisher.current),
             on_hangup=watcher.poke,
         )
@@ -153,6 +141,23 @@ async def run(
             await watcher.stop()
             await loop.run_in_executor(None, store_watcher.stop)
             await pool.close()
+
+
+def _control(
+    store: Store, kept: Kept, publisher: Publisher, watcher: Watcher, env: Mapping[str, str], settings: Settings
+) -> Control:
+    """What the admin API works with."""
+    return Control(
+        store=store,
+        budgets=kept.budgets,
+        ledger=kept,
+        snapshot=lambda: publisher.current,
+        document=lambda: watcher.loaded,
+        publish=publisher.refresh,
+        validate_route=publisher.route_problems,
+        env=env,
+        admin_token_hash=settings.admin_token_hash,
+    )
 
 
 def settle_memory() -> None:

@@ -23,12 +23,13 @@ from headgate.ledger.writer import Writer
 from headgate.settings import Settings
 from headgate.store.engine import Store
 from headgate.store.errors import StoreError
-from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.snapshot import Snapshot
 
 CATCH_UP_S = 60.0
 """How long a start waits for what the last run left in the journal; budgets would be too generous without it."""
 STOP_S = 10.0
+NOBODYS = ""
+"""The workspace of an event that only tokens of every workspace may read."""
 DAY_S = 86_400
 _MEGABYTE = 2**20
 log = logging.getLogger("headgate")
@@ -81,7 +82,8 @@ class Notices:
 
     def __call__(self, kind: str, scope: str, message: str) -> None:
         log.warning("%s", message)
-        self._loop.run_in_executor(None, self._keep, kind, scope, message)
+        if not self._loop.is_closed():
+            self._loop.run_in_executor(None, self._keep, kind, scope, message)
 
     def _keep(self, kind: str, scope: str, message: str) -> None:
         try:
@@ -90,10 +92,15 @@ class Notices:
             log.warning("an event is in this log only: %s", error)
 
     def _workspace(self, scope: str) -> str:
-        """Whose scope it is, as the keys in use have it."""
+        """Whose scope it is: nobody's for a token of every workspace, whose spending is no tenant's to read."""
+        kind, _, id = scope.partition(":")
+        if kind == "workspace":
+            return id
+        if kind == "token":
+            return self._store.tokens.get(None, id).workspace or NOBODYS
         keys = () if self.snapshot is None else self.snapshot.keys.values()
-        found = (key.workspace for key in keys if any(one.scope == scope for one in key.allowances))
-        return next(found, DEFAULT_WORKSPACE)
+        found = next((key.workspace for key in keys if key.key_id == id), None)
+        return self._store.keys.get(None, id).workspace if found is None else found
 
 
 def open_journal(document: Document, settings: Settings) -> Journal:

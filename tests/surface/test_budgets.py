@@ -31,6 +31,11 @@ providers:
       - {{id: m, {DEAR}}}
       - {{id: cheap, input_usd_per_mtok: "0.5", output_usd_per_mtok: "0.5"}}
       - {{id: unpriced}}
+      - id: tiered
+        input_usd_per_mtok: "0.5"
+        output_usd_per_mtok: "0.5"
+        tiers: [{{above_tokens: 3000, input_usd_per_mtok: "50", output_usd_per_mtok: "50"}}]
+        service_tiers: {{priority: {{input_usd_per_mtok: "99", output_usd_per_mtok: "99"}}}}
 models:
   either: {{targets: [fake/m, fake/cheap], policy: ordered}}
 {more}
@@ -140,3 +145,45 @@ async def test_from_four_fifths_on_replies_carry_a_warning() -> None:
     assert "x-headgate-budget-warning" not in first.headers
     assert "80%" in second.headers["x-headgate-budget-warning"]
     assert "per week" in second.headers["x-headgate-budget-warning"]
+
+
+@pytest.mark.parametrize("dear", [{"service_tier": "priority"}, {"user": "long " * 1000}])
+async def test_what_is_cheap_by_its_base_price_alone_is_not_cheap(dear: dict[str, Any]) -> None:
+    budget = (
+        'usd: "0.0001", per: total, on_exhausted: cheaper, '
+        'cheaper_than: {input_usd_per_mtok: "1", output_usd_per_mtok: "1"}'
+    )
+    async with FakeProvider() as fake, running(document(fake, budget)) as gateway:
+        fake.always(completion(prompt_tokens=150, completion_tokens=100))
+        for _ in range(3):
+            assert (await send(gateway.port, "cheap", max_tokens=100)).status == 200
+        plain = await send(gateway.port, "tiered", max_tokens=100)
+        refused = await send(gateway.port, "tiered", max_tokens=100, **dear)
+    assert plain.status == 200
+    assert (refused.status, refused.error["code"]) == (429, "budget_exceeded")
+
+
+@pytest.mark.parametrize("field", ["models", "plugins"])
+async def test_what_may_cost_more_than_any_plan_knows_is_refused_for_a_key_with_a_budget(field: str) -> None:
+    async with FakeProvider() as fake, running(document(fake, 'usd: "1", per: total')) as gateway:
+        fake.always(completion(prompt_tokens=1, completion_tokens=1))
+        refused = await send(gateway.port, **{field: ["openai/o1-pro"]})
+        empty = await send(gateway.port, **{field: []})
+    assert (refused.status, refused.error["param"]) == (400, field)
+    assert empty.status == 200
+
+
+async def test_leaving_just_before_a_whole_answer_does_not_make_it_free() -> None:
+    async with FakeProvider() as fake, running(document(fake, 'usd: "90", per: total')) as gateway:
+        fake.always(Script(head_delay_s=60.0))
+        wire = await Wire.open(gateway.port)
+        await wire.send(request(body=chat("m", max_tokens=70), key=KEY))
+        await fake.until(lambda fake: fake.requests)
+        await asyncio.sleep(0.3)
+        wire.leave()
+        await gateway.until_idle()
+        (entry,) = gateway.ledger.entries
+    assert entry.usage is not None
+    assert entry.usage.estimated
+    assert entry.usage.output == 70, "as much as could have been written, and no more"
+    assert entry.charged_pusd == entry.usage.tokens * USD // 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from headgate.catalog.terms import at_service_tier, is_free, named, share, standing
 from headgate.types.deployment import DOCUMENT, Offer
 from headgate.types.money import PUSD_PER_USD, TOKENS_PER_MTOK, Cost, CostSource, Price, Terms
@@ -83,17 +85,33 @@ def reckon(offer: Offer, usage: Usage, at: float) -> Cost:
     )
 
 
+class Dearest(NamedTuple):
+    """What a million tokens of input and of output cost at most, and the request itself, in pico-dollars."""
+
+    entered: int
+    written: int
+    fee: int = 0
+
+
 def worst_case_pusd(offer: Offer, input_tokens: int, output_tokens: int, asked_tier: str | None = None) -> int | None:
-    """The most a request can cost that has at most so many tokens; None when a price is unknown.
+    """The most a request can cost that has at most so many tokens; None when a price is unknown."""
+    if offer.dearest is not None and asked_tier is None:
+        entered, written = offer.dearest
+        return -(-(input_tokens * entered + output_tokens * written) // TOKENS_PER_MTOK)
+    price = dearest(offer, input_tokens, asked_tier, writes=output_tokens > 0)
+    if price is None:
+        return None
+    return -(-(input_tokens * price.entered + output_tokens * price.written) // TOKENS_PER_MTOK) + price.fee
+
+
+def dearest(offer: Offer, input_tokens: int, asked_tier: str | None, *, writes: bool = True) -> Dearest | None:
+    """The dearest prices a request can meet; None when one that counts is unknown.
 
     Every token costs as the dearest class of its side, at the dearest tier such a prompt can reach, at whatever hour
     and date, at the service tier asked for or the usual one, whichever is dearer.
     """
-    if offer.dearest is not None and asked_tier is None:
-        entered, written = offer.dearest
-        return -(-(input_tokens * entered + output_tokens * written) // TOKENS_PER_MTOK)
     price, terms = offer.price, offer.terms
-    if price.input_pusd_per_mtok is None or (price.output_pusd_per_mtok is None and output_tokens):
+    if price.input_pusd_per_mtok is None or (price.output_pusd_per_mtok is None and writes):
         return None
     prices = [price]
     if terms is not None:
@@ -115,10 +133,8 @@ def worst_case_pusd(offer: Offer, input_tokens: int, output_tokens: int, asked_t
     written = max(map(_dearest_output, prices))
     if percent > 100:
         entered, written = share(entered, percent), share(written, percent)
-    total = -(-(input_tokens * entered + output_tokens * written) // TOKENS_PER_MTOK)
-    if terms is not None and terms.request_fees:
-        total += max(fee for _, fee in terms.request_fees)
-    return total
+    fees = terms.request_fees if terms is not None else ()
+    return Dearest(entered, written, max((fee for _, fee in fees), default=0))
 
 
 # Inside

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from headgate.catalog.cost import worst_case_pusd
+from headgate.catalog.cost import Dearest, dearest, worst_case_pusd
 from headgate.catalog.estimate import asked_tier, input_bound, writing
 from headgate.errors import InvalidRequest
 from headgate.gateway.booking import Booking, Books
 from headgate.ledger.budget import BudgetExceeded
+from headgate.types.deployment import Operation
 from headgate.types.money import Price
-from headgate.types.request import Dropped, Plan, Request
+from headgate.types.request import Dropped, Envelope, Plan, Request
+
+UNPRICED_FIELDS = ("models", "plugins")
 
 
 async def hold_budget(books: Books, request: Request, made: Plan, booking: Booking) -> Plan:
@@ -17,12 +20,13 @@ async def hold_budget(books: Books, request: Request, made: Plan, booking: Booki
     The worst is input bound + output cap at the prices of the dearest candidate. Candidates without a price are no
     candidates for a key with a budget. Raises InvalidRequest when there is no other, BudgetExceeded.
     """
+    _refuse_what_cannot_be_priced(request.envelope)
     made, worst_pusd = _priced(request, made)
     allowances = request.principal.allowances
     try:
         booking.budget = await books.budgets.reserve(allowances, worst_pusd, booking.at_us / 1_000_000)
     except BudgetExceeded as exceeded:
-        cheap = None if exceeded.cheaper_than is None else _under(made, exceeded.cheaper_than)
+        cheap = None if exceeded.cheaper_than is None else _under(request.envelope, made, exceeded.cheaper_than)
         if cheap is None or not cheap.candidates:
             raise
         made, worst_pusd = _priced(request, cheap)
@@ -60,14 +64,32 @@ def _priced(request: Request, made: Plan) -> tuple[Plan, int]:
     return Plan(candidates=kept, dropped=(*made.dropped, *gone)), max(known)
 
 
-def _under(made: Plan, ceiling: Price) -> Plan:
-    """The plan with only the candidates that cost no more than the ceiling."""
-    kept = tuple(one for one in made.candidates if _costs_at_most(one.deployment.offer.price, ceiling))
+def _under(envelope: Envelope, made: Plan, ceiling: Price) -> Plan:
+    """The plan with only the candidates of which no token can cost this request more than the ceiling."""
+    entered, tier = input_bound(envelope), asked_tier(envelope)
+    writes = envelope.operation is not Operation.EMBEDDING
+    kept = tuple(
+        one
+        for one in made.candidates
+        if _costs_at_most(dearest(one.deployment.offer, entered, tier, writes=writes), ceiling)
+    )
     return Plan(candidates=kept, dropped=made.dropped)
 
 
-def _costs_at_most(price: Price, ceiling: Price) -> bool:
-    entered, written = price.input_pusd_per_mtok, price.output_pusd_per_mtok
-    if entered is None or written is None:
+def _costs_at_most(price: Dearest | None, ceiling: Price) -> bool:
+    if price is None or price.fee:
         return False
-    return entered <= (ceiling.input_pusd_per_mtok or 0) and written <= (ceiling.output_pusd_per_mtok or 0)
+    most_in, most_out = ceiling.input_pusd_per_mtok or 0, ceiling.output_pusd_per_mtok or 0
+    return price.entered <= most_in and price.written <= most_out
+
+
+def _refuse_what_cannot_be_priced(envelope: Envelope) -> None:
+    """Some providers take further models to fall back on, or tools with fees: no plan knows their price."""
+    for name in UNPRICED_FIELDS:
+        raw = envelope.fields.get(name)
+        if raw is not None and bytes(raw) not in (b"null", b"[]"):
+            raise InvalidRequest(
+                f"`{name}` cannot be used with a key that has a budget: what it may cost is not known beforehand",
+                param=name,
+                code="unsupported_parameter",
+            )

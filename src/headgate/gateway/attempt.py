@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from headgate.catalog.estimate import input_estimate
+from headgate.catalog.estimate import input_estimate, writing
 from headgate.dialects.openai.reply import ErrorInBody, parse_reply
 from headgate.gateway.booking import Booking
 from headgate.gateway.relay import MAX_REPLY_BYTES, read_all, relay_stream, relay_whole
@@ -21,6 +21,8 @@ from headgate.upstream.faults import classify
 from headgate.upstream.peeked import PeekedExchange
 
 MAX_ERROR_BYTES = 256 * 1024
+FAST_TOKENS_PER_S = 500
+"""Faster than nearly every hosted model writes."""
 
 
 async def attempt(
@@ -36,36 +38,19 @@ async def attempt(
 
     `deadline` is in the event loop's time. A cancelled attempt closes its connection.
     """
-    deployment = candidate.deployment
-    envelope = request.envelope
-    account = booking.account
-    account.provider = deployment.upstream.provider
-    account.model = candidate.upstream_id
-    account.dropped = []
-    one = Attempt(candidate=candidate, started=booking.clock())
-    account.tries.append(one)
-    clocks = Clocks(
-        connect_s=timeouts.connect_s,
-        # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
-        first_token_s=timeouts.first_token_s if envelope.stream else None,
-        gap_s=timeouts.gap_s,
-        deadline=deadline,
-    )
+    envelope, deployment = request.envelope, candidate.deployment
+    one = _begin(booking, candidate)
     exchange: Exchange | None = None
     try:
-        exchange = await caller.open(candidate, envelope, clocks, account.dropped)
+        exchange = await caller.open(
+            candidate, envelope, _clocks(timeouts, deadline, envelope), booking.account.dropped
+        )
         one.connected, one.status = exchange.connected_at, exchange.status
         if exchange.status != 200:
             body = await _error_body(exchange)
             raise classify(exchange.status, exchange.headers, body, caller.secrets(deployment))
-        if not envelope.stream:
-            await relay_whole(exchange, envelope, one, booking, reply)
-        else:
-            exchange, kind = await _document_kind(exchange)
-            if kind is not None:
-                raise await _not_a_stream(exchange, envelope, kind)
-            await relay_stream(exchange, envelope, one, booking, reply)
-    except BaseException as failure:
+        await _relay(exchange, envelope, one, booking, reply)
+    except BaseException as failure:  # a client that leaves is a cancellation, and ends the attempt as well
         one.done = booking.clock()
         if exchange is not None:
             exchange.cancel()
@@ -75,11 +60,40 @@ async def attempt(
             fault = _fault(failure, exchange, caller, deployment)
             one.result = fault.kind
             raise fault from None
-        if one.usage is None and not one.result:
-            # The client left while the provider was at work. It may bill what it was sent, and it will not say so.
-            settle(booking, one, Usage(input=input_estimate(envelope), estimated=True))
+        if one.usage is None:
+            settle(booking, one, _unreported(envelope, one))
         raise
     exchange.release()
+
+
+def _begin(booking: Booking, candidate: Candidate) -> Attempt:
+    account = booking.account
+    account.provider = candidate.deployment.upstream.provider
+    account.model = candidate.upstream_id
+    account.dropped = []
+    one = Attempt(candidate=candidate, started=booking.clock())
+    account.tries.append(one)
+    return one
+
+
+def _clocks(timeouts: Timeouts, deadline: float, envelope: Envelope) -> Clocks:
+    return Clocks(
+        connect_s=timeouts.connect_s,
+        # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
+        first_token_s=timeouts.first_token_s if envelope.stream else None,
+        gap_s=timeouts.gap_s,
+        deadline=deadline,
+    )
+
+
+async def _relay(exchange: Exchange, envelope: Envelope, one: Attempt, booking: Booking, reply: Reply) -> None:
+    if not envelope.stream:
+        await relay_whole(exchange, envelope, one, booking, reply)
+        return
+    exchange, kind = await _document_kind(exchange)
+    if kind is not None:
+        raise await _not_a_stream(exchange, envelope, kind)
+    await relay_stream(exchange, envelope, one, booking, reply)
 
 
 def _fault(
@@ -101,6 +115,19 @@ def _fault(
         param=fault.param,
         code=fault.code,
     )
+
+
+def _unreported(envelope: Envelope, one: Attempt) -> Usage:
+    """What a provider may bill whose client left while it was at work, and which will not say so any more.
+
+    A stream that has shown nothing is taken to have written nothing. An answer that comes in one piece is taken to have
+    been written fast, so that leaving just before its end does not make it free.
+    """
+    written = 0
+    if not envelope.stream and one.done is not None:
+        most = writing(envelope).bound(one.candidate.deployment.offer)
+        written = min(most, int((one.done - one.started) * FAST_TOKENS_PER_S))
+    return Usage(input=input_estimate(envelope), output=written, estimated=True)
 
 
 async def _error_body(exchange: Exchange) -> bytes:
