@@ -93,3 +93,19 @@ def test_the_pages_of_the_audit_log_are_the_whole_of_it(served: Served, limit: i
             after = {"after": page["next"]}
     assert found == whole["data"]
     assert [row["after"]["name"] for row in found] == [f"k{number}" for number in reversed(range(7))]
+
+
+def test_what_is_changed_of_a_token_of_every_workspace_is_not_told_to_the_admin_of_one(served: Served) -> None:
+    with served.as_owner() as owner:
+        token = owner.post("/api/tokens", params={"workspace": "*"}, json={"name": "ops", "role": "admin"}).json()
+        scope = f"token:{token['token']['id']}"
+        budgets = {"budgets": [{"usd": "5", "per": "day"}]}
+        assert owner.put(f"/api/budgets/{scope}", params={"workspace": "*"}, json=budgets).status_code == 200
+        [row] = [
+            row
+            for row in owner.get("/api/audit", params={"workspace": "*"}).json()["data"]
+            if row["action"] == "budgets.replace"
+        ]
+        assert (row["object_id"], row["workspace"]) == (scope, None)
+    with served.client(served.token("admin")) as client:
+        assert scope not in client.get("/api/audit").text

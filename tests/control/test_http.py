@@ -68,7 +68,10 @@ def test_a_body_that_never_ends_is_cut_at_its_limit(shared: Served) -> None:
         ({"name": "a", "limits": {"rpn": 1}}, "limits.rpn", "did you mean rpm?"),
         ({"name": "a", "limits": {"rpm": 0}}, "limits.rpm", "must be at least 1"),
         ({"name": "a", "limits": {"rpm": -5}}, "limits.rpm", "must be at least 1"),
-        ({"name": "a", "limits": {"tpm": 10**9 + 1}}, "limits.tpm", "must be at most 1000000000"),
+        ({"name": "a", "limits": {"tpm": 10**12 + 1}}, "limits.tpm", "must be at most 1000000000000"),
+        ({"name": "a", "limits": {"rpm": 10**12 + 1}}, "limits.rpm", "must be at most 1000000000000"),
+        ({"name": "a", "limits": {"concurrent": 10**9 + 1}}, "limits.concurrent", "must be at most 1000000000"),
+        ({"name": "a", "budgets": [{"usd": "1e3", "per": "day"}]}, "budgets[0].usd", 'must be US dollars such as "25"'),
         ({"name": "a", "limits": {"rpm": True}}, "limits.rpm", "must be a whole number"),
         ({"name": "a", "limits": {"rpm": "5"}}, "limits.rpm", "must be a whole number"),
         ({"name": "a", "limits": {"rpm": 1.5}}, "limits.rpm", "must be a whole number"),
@@ -77,7 +80,7 @@ def test_a_body_that_never_ends_is_cut_at_its_limit(shared: Served) -> None:
         ({"name": " a"}, "name", "spaces around it"),
         ({"name": "a" * 101}, "name", "at most this many characters: 100"),
         ({"name": "a", "addresses": ["10.0.0.1/8"]}, "addresses[0]", "did you mean 10.0.0.0/8?"),
-        ({"name": "a", "addresses": ["here"]}, "addresses[0]", "must be an IP address"),
+        ({"name": "a", "addresses": ["here"]}, "addresses[0]", "must be an address such as"),
         ({"name": "a", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at", "is in the past"),
         ({"name": "a", "expires_at": "tomorrow"}, "expires_at", "must be a time such as"),
         ({"name": "a", "expires_at": "2030-01-01T00:00:00"}, "expires_at", "must be a time such as"),
@@ -91,8 +94,8 @@ def test_a_body_that_never_ends_is_cut_at_its_limit(shared: Served) -> None:
         ({"name": "a", "models": ["fsat"]}, "models[0]", "did you mean fast?"),
         ({"name": "a", "models": ["fast", "zzz*"]}, "models[1]", "nothing that is configured fits zzz*"),
         ({"name": "a", "budgets": [{"usd": 5, "per": "day"}]}, "budgets[0].usd", "must be text"),
-        ({"name": "a", "budgets": [{"usd": "-5", "per": "day"}]}, "budgets[0].usd", "must look like"),
-        ({"name": "a", "budgets": [{"usd": "1000001", "per": "day"}]}, "budgets[0].usd", "must look like"),
+        ({"name": "a", "budgets": [{"usd": "-5", "per": "day"}]}, "budgets[0].usd", "must be US dollars"),
+        ({"name": "a", "budgets": [{"usd": "1000001", "per": "day"}]}, "budgets[0].usd", "at most 1000000"),
         ({"name": "a", "budgets": [{"usd": "5", "per": "hour"}]}, "budgets[0].per", "must be one of day"),
         ({"name": "a", "budgets": [{"usd": "5", "per": "day"}] * 2}, "budgets", "two budgets per day"),
         (
@@ -230,3 +233,26 @@ def test_an_outage_of_the_database_is_a_503_and_over_when_it_is_back(tmp_path: P
             server.start()
             assert owner.get("/api/keys").status_code == 200
         store.close()
+
+
+def test_limits_may_be_as_large_as_in_the_document(on_sqlite: Served) -> None:
+    limits = {"rpm": 10**12, "tpm": 10**12, "concurrent": 10**9}
+    with on_sqlite.as_owner() as owner:
+        reply = owner.post("/api/keys", json={"name": "a", "limits": limits})
+    assert (reply.status_code, reply.json()["key"]["limits"]) == (201, limits)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b'{"name": "a", "name": "b"}', "name"),
+        (b'{"name": "a", "limits": {"rpm": 1, "tpm": 2, "rpm": 3}}', "rpm"),
+        (b'{"name": "a", "budgets": [{"usd": "1", "per": "day", "usd": "2"}]}', "usd"),
+    ],
+)
+def test_a_body_that_names_a_field_twice_is_refused(on_sqlite: Served, body: bytes, named: str) -> None:
+    with on_sqlite.as_owner() as owner:
+        reply = owner.post("/api/keys", content=body, headers={"content-type": "application/json"})
+        keys = owner.get("/api/keys", params={"source": "store"}).json()["data"]
+    assert (reply.status_code, error_of(reply)["param"], keys) == (400, named, [])
+    assert "twice" in str(error_of(reply)["message"])

@@ -225,3 +225,36 @@ def test_a_developer_manages_the_keys_its_own_token_made(served: Served) -> None
             ]
             assert {reply.is_success for reply in replies} == {may}
             assert may or {code(reply) for reply in replies} == {(403, "forbidden")}
+
+
+def test_a_key_ends_no_later_than_the_token_that_makes_it(served: Served) -> None:
+    token, sooner, later = "2090-01-01T00:00:00Z", "2089-01-01T00:00:00Z", "2091-01-01T00:00:00Z"
+    with served.client(served.token("developer", expires_at=token)) as client:
+        refused = client.post("/api/keys", json={"name": "late", "expires_at": later})
+        assert code(refused) == (403, "above_ceiling")
+        assert refused.json()["error"]["param"] == "expires_at"
+        assert made(client, name="open")["key"]["expires_at"] == token
+        key = made(client, name="short", expires_at=sooner)["key"]
+        path = f"/api/keys/{key['id']}"
+        assert key["expires_at"] == sooner
+        assert code(client.patch(path, json={"expires_at": later})) == (403, "above_ceiling")
+        assert client.patch(path, json={"metadata": {}}).json()["expires_at"] == sooner
+        assert client.patch(path, json={"expires_at": None}).json()["expires_at"] == token
+    with served.as_owner() as owner:
+        assert code(owner.patch(path, json={"expires_at": later})) == (403, "above_ceiling")
+        assert owner.patch(path, json={"expires_at": None}).json()["expires_at"] == token
+        assert made(owner, name="for ever")["key"]["expires_at"] is None
+
+
+def test_a_token_that_ends_gives_the_keys_of_others_no_more_time_than_it_has(served: Served) -> None:
+    with served.as_owner() as owner:
+        path = f"/api/keys/{made(owner, name='theirs', expires_at='2089-01-01T00:00:00Z')['key']['id']}"
+    with served.client(served.token("admin", expires_at="2090-01-01T00:00:00Z")) as client:
+        assert code(client.patch(path, json={"expires_at": "2091-01-01T00:00:00Z"})) == (403, "above_ceiling")
+        assert client.patch(path, json={"expires_at": None}).json()["expires_at"] == "2090-01-01T00:00:00Z"
+
+
+def test_an_ipv4_address_in_ipv6_clothes_is_kept_as_the_one_that_calls(on_sqlite: Served) -> None:
+    with on_sqlite.as_owner() as owner:
+        key = made(owner, name="a", addresses=["::ffff:127.0.0.1", "::ffff:10.0.0.0/104", "2001:DB8::/32"])["key"]
+    assert key["addresses"] == ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32"]

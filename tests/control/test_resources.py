@@ -39,18 +39,27 @@ def test_nobody_grants_a_role_above_their_own(served: Served, maker: str, asked:
 
 
 def test_nobody_grants_a_ceiling_above_their_own(served: Served) -> None:
-    held: dict[str, Any] = {"models": ["mybox/*"], "limits": {"rpm": 60}, "expires_at": "2090-01-01T00:00:00Z"}
+    held: dict[str, Any] = {"models": ["mybox/*"], "expires_at": "2090-01-01T00:00:00Z"}
     with served.client(served.token("owner", **held)) as client:
         for more in (
             {"models": ["*"]},
-            {"limits": {"rpm": 61}},
             {"expires_at": "2091-01-01T00:00:00Z"},
         ):
             reply = client.post("/api/tokens", json={"name": "new", "role": "viewer", **more})
             assert reply.status_code == 403, more
         made = client.post("/api/tokens", json={"name": "new", "role": "viewer"}).json()["token"]
         assert made["models"] == ["mybox/*"]
-        assert (made["limits"]["rpm"], made["expires_at"]) == (60, "2090-01-01T00:00:00Z")
+        assert made["expires_at"] == "2090-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("limit", ["rpm", "tpm", "concurrent"])
+def test_a_token_with_a_limit_makes_no_tokens_because_theirs_would_be_counted_beside_it(
+    on_sqlite: Served, limit: str
+) -> None:
+    with on_sqlite.client(on_sqlite.token("owner", limits={limit: 60})) as client:
+        reply = client.post("/api/tokens", json={"name": "new", "role": "viewer", "limits": {limit: 1}})
+    assert code(reply) == (403, "above_ceiling")
+    assert "a token with limits makes no tokens" in reply.json()["error"]["message"]
 
 
 def test_a_token_with_a_budget_makes_no_tokens_and_sets_no_budget_of_its_own(served: Served) -> None:
@@ -65,7 +74,7 @@ def test_a_token_with_a_budget_makes_no_tokens_and_sets_no_budget_of_its_own(ser
             assert owner.put(f"/api/budgets/token:{own}", json=budgets).status_code == 200
             assert code(client.put(f"/api/budgets/token:{own}", json={"budgets": []})) == (403, "forbidden")
             assert code(client.put(f"/api/budgets/token:{other}", json={"budgets": []})) == (403, "forbidden")
-            assert code(client.post("/api/tokens", json={"name": "c", "role": "viewer"})) == (403, "forbidden")
+            assert code(client.post("/api/tokens", json={"name": "c", "role": "viewer"})) == (403, "above_ceiling")
             assert code(client.put("/api/budgets/workspace:default", json={"budgets": []})) == (403, "forbidden")
 
 
@@ -169,6 +178,35 @@ def test_a_bad_route_is_refused_with_its_place(
     assert words in error["message"]
 
 
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"targets": ["sandbox/dear"]},
+        {"targets": ["mybox/tiny", "sandbox/dear"]},
+        {"targets": ["mybox/tiny"], "fallback": ["sandbox/dear"]},
+        {"targets": ["tiny"]},
+    ],
+)
+def test_a_route_leads_nowhere_its_maker_s_ceiling_does_not_reach(
+    on_sqlite: Served, definition: dict[str, Any]
+) -> None:
+    with on_sqlite.client(on_sqlite.token("admin", models=["mybox/*"])) as client:
+        made = client.post("/api/routes", json={"name": "mybox/r", "definition": {"targets": ["mybox/tiny"]}})
+        assert made.status_code == 201, made.text
+        refused = client.post("/api/routes", json={"name": "mybox/s", "definition": definition})
+        changed = client.put(f"/api/routes/{made.json()['id']}", json={"definition": definition})
+        after = client.get(f"/api/routes/{made.json()['id']}").json()
+    assert code(refused) == code(changed) == (403, "above_ceiling")
+    assert after["definition"] == {"targets": ["mybox/tiny"]}
+
+
+def test_a_route_with_a_star_stays_within_its_maker_s_ceiling_too(on_sqlite: Served) -> None:
+    with on_sqlite.client(on_sqlite.token("admin", models=["mybox/t*"])) as client:
+        wide = client.post("/api/routes", json={"name": "w-*", "definition": {"targets": ["mybox/*"]}})
+        narrow = client.post("/api/routes", json={"name": "n-*", "definition": {"targets": ["mybox/t*"]}})
+    assert (code(wide), narrow.status_code) == ((403, "above_ceiling"), 201)
+
+
 def test_a_route_of_the_document_keeps_its_name_and_its_shape(served: Served) -> None:
     with served.as_owner() as owner:
         [route] = owner.get("/api/routes").json()["data"]
@@ -213,6 +251,13 @@ def test_workspaces_come_and_go_by_tokens_of_every_workspace(served: Served) -> 
         assert owner.delete("/api/workspaces/team-1").status_code == 204
         assert owner.get("/api/workspaces/team-1").status_code == 404
         assert code(owner.delete("/api/workspaces/default")) == (409, "refused")
+
+
+def test_a_workspace_that_the_document_names_is_not_deleted(on_sqlite: Served) -> None:
+    on_sqlite.store.workspaces.ensure(["other"], actor="headgate.yaml")
+    with on_sqlite.as_owner() as owner:
+        assert code(owner.delete("/api/workspaces/other")) == (409, "declared_in_document")
+        assert owner.get("/api/keys", params={"workspace": "other"}).status_code == 200
 
 
 def test_the_ledger_is_paged_filtered_and_summed(served: Served) -> None:

@@ -10,7 +10,7 @@ import pytest
 from headgate.types.script import Ending, Script, Step
 from tests.fakes.provider import FakeProvider
 from tests.surface.gateway import running
-from tests.surface.stage import chat, chunk, completion, event
+from tests.surface.stage import chat, chunk, completion, event, stream
 from tests.surface.wire import Answer, Wire, ask, request
 
 KEY = "hg-surface-tests-key-with-a-budget"
@@ -111,6 +111,34 @@ async def test_a_client_that_leaves_pays_for_what_was_streamed() -> None:
     assert entry.charged_pusd == entry.cost_pusd == entry.usage.tokens * USD // 1000
 
 
+async def test_a_small_cap_beside_a_large_one_does_not_get_round_a_budget() -> None:
+    async with FakeProvider() as fake, running(document(fake, 'usd: "2", per: total')) as gateway:
+        fake.always(completion(prompt_tokens=1, completion_tokens=1))
+        answer = await send(gateway.port, max_tokens=100_000, max_completion_tokens=1)
+        assert (answer.status, answer.error["code"]) == (429, "budget_exceeded")
+        assert fake.requests == []
+        assert (await send(gateway.port, max_tokens=10, max_completion_tokens=1)).status == 200
+
+
+@pytest.mark.parametrize("told", [{"prompt_tokens": 10}, {"prompt_tokens": 10, "completion_tokens": 1e20}])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_answer_whose_provider_counts_the_prompt_alone_is_not_written_for_nothing(
+    told: dict[str, Any], streamed: bool
+) -> None:
+    async with FakeProvider() as fake, running(document(fake, 'usd: "2", per: total')) as gateway:
+        text = "many words " * 100
+        fake.always(stream(text, tail=[{"choices": [], "usage": told}]) if streamed else completion(text, **told))
+        answer = await send(gateway.port, stream=streamed, max_tokens=500)
+        assert answer.status == 200
+        await gateway.until_idle()
+        (entry,) = gateway.ledger.entries
+    assert entry.usage is not None
+    assert entry.usage.estimated
+    assert (entry.usage.input, entry.usage.output > 0) == (10, True)
+    assert entry.charged_pusd == entry.usage.tokens * USD // 1000
+    assert "x-headgate-cost-usd" not in answer.headers
+
+
 async def test_a_model_without_a_price_is_refused_by_name_with_the_way_out() -> None:
     async with FakeProvider() as fake, running(document(fake, 'usd: "1", per: total')) as gateway:
         answer = await send(gateway.port, "unpriced")
@@ -167,8 +195,9 @@ async def test_what_is_cheap_by_its_base_price_alone_is_not_cheap(dear: dict[str
 async def test_what_may_cost_more_than_any_plan_knows_is_refused_for_a_key_with_a_budget(field: str) -> None:
     async with FakeProvider() as fake, running(document(fake, 'usd: "1", per: total')) as gateway:
         fake.always(completion(prompt_tokens=1, completion_tokens=1))
-        refused = await send(gateway.port, **{field: ["openai/o1-pro"]})
-        empty = await send(gateway.port, **{field: []})
+        named: dict[str, Any] = {field: ["openai/o1-pro"]}
+        none: dict[str, Any] = {field: []}
+        refused, empty = await send(gateway.port, **named), await send(gateway.port, **none)
     assert (refused.status, refused.error["param"]) == (400, field)
     assert empty.status == 200
 

@@ -18,6 +18,7 @@ from headgate.types.entry import Entry, Outcome
 from headgate.types.policy import Allowance, Budget, Period
 from headgate.types.principal import Principal
 from headgate.types.snapshot import Snapshot
+from tests.surface.gateway import until
 
 USD = 10**12
 BUDGET = Budget(limit_pusd=10 * USD, per=Period.TOTAL)
@@ -62,9 +63,7 @@ async def test_a_budget_that_runs_out_is_an_event_of_its_workspace(tmp_path: Pat
         books.published(snapshot)
         (await books.budgets.reserve((OWN,), 9 * USD, time.time())).settle(9 * USD)
         (await books.budgets.reserve((OWN,), USD, time.time())).settle(USD)
-        async with asyncio.timeout(20):
-            while len(store.events.list(workspace="b")) < 2:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(store.events.list(workspace="b")) == 2)
     exhausted, warning = sorted(store.events.list(workspace="b"), key=lambda event: event.kind)
     assert (exhausted.kind, warning.kind) == ("budget_exhausted", "budget_warning")
     assert {exhausted.subject, warning.subject} == {"key:one"}
@@ -80,9 +79,7 @@ async def test_an_event_of_a_token_of_every_workspace_is_no_tenants_to_read(tmp_
     with keep_books(document, store, open_journal(document, settings), loop) as books:
         for scope in (f"token:{of_all.id}", f"token:{bound.id}", f"key:{key.id}", "workspace:b", "key:gone"):
             books.notices("kind", scope, "words")
-        async with asyncio.timeout(20):
-            while len(store.events.list(workspace=None)) < 4:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(store.events.list(workspace=None)) == 4)
     mine = {event.subject for event in store.events.list(workspace="b")}
     assert mine == {f"token:{bound.id}", f"key:{key.id}", "workspace:b"}
     assert store.events.list(workspace="default") == ()

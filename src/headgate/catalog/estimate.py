@@ -40,11 +40,19 @@ DEFAULT_OUTPUT_TOKENS = 4_096
 
 _TYPE = b'"type"'
 _IMAGE = b'"image_url"'
+_IMAGE_KEY = re.compile(rb'"image_url"\s*:')
+_VIDEO = b'"video_url"'
+_VIDEO_KEY = re.compile(rb'"video_url"\s*:')
 _INLINE = re.compile(rb'"(?:image_)?url"\s*:\s*$')
 _AUDIO = re.compile(rb'"input_audio"\s*:\s*\{\s*(?:"format"\s*:\s*"[a-z0-9]{1,16}"\s*,\s*)?"data"\s*:\s*"')
-_ATTACHMENTS = (b'"file_id"', b'"file_url"', b'"video_url":', b'"video_url" :')
+_FILES = (b'"file_id"', b'"file_url"')
 _DATA_IMAGE = b'"data:image/'
 _KEY_BYTES = 24
+_ESCAPED = (b"\\u00", b"\\/")
+"""How characters of the names above, and of an image's address, can be written that need no escape."""
+
+_BACKSLASH, _QUOTE = b"\0", b"\1"
+"""Stand for escaped ones; JSON allows neither byte as it is, and one that comes of `\\u0001` is text like a quote."""
 
 
 def input_bound(envelope: Envelope) -> int:
@@ -71,6 +79,8 @@ class Writing(NamedTuple):
 
     def bound(self, offer: Offer) -> int:
         """The most tokens that an offer can write, all answers together."""
+        # A cap is taken to be honoured. Known providers are sent it under the name they know; a server of the
+        # operator's own that knows `max_tokens` alone is not held by a cap that came as `max_completion_tokens`.
         longest, each = offer.max_output_tokens, self.each
         if each is None:
             each = longest or DEFAULT_OUTPUT_TOKENS
@@ -110,19 +120,39 @@ def _parts(envelope: Envelope) -> tuple[int, int]:
     """Bytes that are text, and tokens of what is not."""
     size = envelope.size
     raw = envelope.fields.get("messages")
+    if raw is None:
+        return size, 0
+    messages = bytes(raw)
+    if b"\\" in messages and (_ESCAPED[0] in messages or _ESCAPED[1] in messages):
+        messages = _plainly(messages)
     # A message that is more than text is a list of parts, each with its type.
-    if raw is None or _TYPE not in (messages := bytes(raw)):
+    if _TYPE not in messages:
         return size, 0
     tokens = 0
     if images := messages.count(_IMAGE):
-        # Each names its type and then the field of that name.
-        tokens += (images + 1) // 2 * IMAGE_TOKENS
+        # Each names its type and then the field of that name; some servers take it under another type.
+        tokens += max((images + 1) // 2, len(_IMAGE_KEY.findall(messages))) * IMAGE_TOKENS
         size -= _inline_images(messages)
     if b'"input_audio"' in messages:
         spoken = _audio(messages)
         size -= spoken
         tokens += spoken // AUDIO_BYTES_PER_TOKEN
-    return size, tokens + sum(map(messages.count, _ATTACHMENTS)) * ATTACHMENT_TOKENS
+    attached = sum(map(messages.count, _FILES))
+    if _VIDEO in messages:
+        attached += len(_VIDEO_KEY.findall(messages))
+    return size, tokens + attached * ATTACHMENT_TOKENS
+
+
+def _plainly(messages: bytes) -> bytes:
+    """The same JSON with no escape but `\\"`, so that a name is found however it is spelled; never longer.
+
+    An escaped character beyond Latin-1 becomes a question mark. Quotes inside a string stay escaped: a text must not
+    pass for what is around it.
+    """
+    text = messages.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE).replace(b"\\u0022", _QUOTE)
+    # What is left are the escapes that JSON and Python share.
+    text = text.replace(b"\\/", b"/").decode("unicode_escape").encode("latin-1", "replace")
+    return text.replace(_QUOTE, b'\\"')
 
 
 def _inline_images(messages: bytes) -> int:
@@ -151,6 +181,8 @@ def _count(envelope: Envelope, name: str) -> int:
         value = json.parse(raw)
     except json.DecodeError:
         return 1
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and value > 0 else 1
 
 

@@ -156,7 +156,7 @@ def _values(asked: Asked, now: float) -> dict[str, Any]:
         "concurrent": asked.concurrent,
         "budgets": _budgets(asked, now),
         "metadata": read_metadata(asked.metadata),
-        "expires_at": None if asked.expires is None else _moment(asked.expires, now),
+        "expires_at": None if asked.expires is None else _moment(asked.expires, now, "--expires"),
     }
     takes_none = {"policy", "expires_at", *_LIMITS}
     return {
@@ -222,7 +222,7 @@ def _budgets(asked: Asked, now: float) -> list[dict[str, Any]] | None:
         raise Mistake("--cheaper-than: goes with --on-exhausted cheaper, and that with it")
     rest: dict[str, Any] = {}
     if asked.until is not None:
-        rest["until"] = _moment(asked.until, now)
+        rest["until"] = _moment(asked.until, now, "--until")
     if asked.on_exhausted is not None:
         rest["on_exhausted"] = asked.on_exhausted
     if asked.cheaper_than is not None:
@@ -239,7 +239,7 @@ def _halves(text: str, option: str, form: str) -> tuple[str, str]:
     return first.strip().removeprefix("$"), second.strip().removeprefix("$")
 
 
-def _moment(text: str, now: float) -> str | datetime:
+def _moment(text: str, now: float, option: str) -> str | datetime:
     """A time from now, or the text as it is, which the document's rules judge."""
     match = _DURATION.fullmatch(text)
     if match is None:
@@ -247,7 +247,7 @@ def _moment(text: str, now: float) -> str | datetime:
     try:
         return datetime.fromtimestamp(int(now) + int(match[1]) * _SECONDS[match[2]], UTC)
     except (ValueError, OverflowError):
-        raise Mistake(f"{shorten(text, 40)!r} is further away than any date") from None
+        raise Mistake(f"{option}: {shorten(text, 40)!r} is further away than any date") from None
 
 
 def _told(path: Path, words: str) -> str:

@@ -10,11 +10,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from headgate.cli.opening import OPENING_ERRORS, journal_directory, store_for
+import msgspec
+
+from headgate.cli.key_print import views
+from headgate.cli.opening import OPENING_ERRORS, journal_directory
+from headgate.cli.options import Mistake
+from headgate.cli.session import Session, open_session, print_json, print_lines, require_workspace, workspaces_of
+from headgate.config.issued import KeyFileError
+from headgate.config.problems import shorten
+from headgate.control.ledger_shapes import sum_view
 from headgate.ledger.journal import Journal, JournalError, JournalLocked
 from headgate.ledger.report import csv_header, csv_line, json_line
 from headgate.ledger.verify import verify, waiting
 from headgate.ledger.writer import Writer
+from headgate.routing.names import nearest
 from headgate.store.engine import Store
 from headgate.store.ledger_query import By, Filters, Sum
 from headgate.types.entry import Entry
@@ -27,28 +36,29 @@ WAIT_S = 2.0
 FORMATS = ("csv", "jsonl")
 
 
-class BadOption(Exception):
-    """An option has a value that makes no sense; the message is ready to print."""
-
-
 def ledger_sums(
     config: Path | None,
     by: str = "key",
     since: str | None = None,
     until: str | None = None,
     workspace: str | None = None,
+    as_json: bool = False,
 ) -> int:
     """Print a table of requests, tokens and costs by key, model, provider, day, workspace, credential or deployment.
 
-    Times as for `ledger_export`. Returns the exit code.
+    As JSON the sums are those of the admin API. Times as for `ledger_export`. Returns the exit code.
     """
 
-    def run(store: Store) -> int:
+    def run(opened: Session) -> int:
         if by not in list(By):
-            raise BadOption(f"--by: {by!r} is none of {', '.join(By)}")
-        filters = Filters(since_us=_time("--since", since), until_us=_time("--until", until))
-        for line in _table(By(by), store.ledger.sums(By(by), workspace, filters)):
-            print(line)
+            raise Mistake(f"--by: {by!r} is none of {', '.join(By)}")
+        since_us, until_us = _span(since, until)
+        _require_workspace(opened, workspace)
+        found = opened.store.ledger.sums(By(by), workspace, Filters(since_us=since_us, until_us=until_us))
+        if as_json:
+            print_json([sum_view(By(by), one).model_dump(mode="json") for one in found])
+        else:
+            print_lines(_table(By(by), found))
         return OK
 
     return _with_store(config, run, catch_up=True)
@@ -70,11 +80,14 @@ def ledger_export(
     included. Returns the exit code.
     """
 
-    def run(store: Store) -> int:
+    def run(opened: Session) -> int:
         if format not in FORMATS:
-            raise BadOption(f"--format: {format!r} is none of {', '.join(FORMATS)}")
-        filters = Filters(key=key, model=model, since_us=_time("--since", since), until_us=_time("--until", until))
-        lines = _lines(format, store.ledger.export(workspace, filters))
+            raise Mistake(f"--format: {format!r} is none of {', '.join(FORMATS)}")
+        since_us, until_us = _span(since, until)
+        _require_workspace(opened, workspace)
+        _require_key(opened, key)
+        filters = Filters(key=key, model=model, since_us=since_us, until_us=until_us)
+        lines = _lines(format, opened.store.ledger.export(workspace, filters))
         if output is None:
             return _print(lines)
         with output.open("wb") as file:
@@ -84,28 +97,30 @@ def ledger_export(
     return _with_store(config, run, catch_up=True)
 
 
-def ledger_verify(config: Path | None) -> int:
+def ledger_verify(config: Path | None, as_json: bool = False) -> int:
     """Print whether journal, requests and spending counters agree. Returns 0, 1 when they do not, 2 when they
     cannot be looked at.
     """
 
-    def run(store: Store) -> int:
-        verification = verify(store.ledger, journal_directory())
-        for line in verification.lines():
-            print(line)
+    def run(opened: Session) -> int:
+        verification = verify(opened.store.ledger, journal_directory())
+        if as_json:
+            print_json({"balanced": verification.balanced, **msgspec.structs.asdict(verification)})
+        else:
+            print_lines(verification.lines())
         return OK if verification.balanced else DOES_NOT_BALANCE
 
     return _with_store(config, run, catch_up=False)
 
 
-def _with_store(config: Path | None, run: Callable[[Store], int], *, catch_up: bool) -> int:
+def _with_store(config: Path | None, run: Callable[[Session], int], *, catch_up: bool) -> int:
     """Open the store and run; whatever the operator must mend becomes one line and exit code 2."""
     try:
-        with contextlib.closing(store_for(config)) as store:
+        with open_session(config) as opened:
             if catch_up:
-                _catch_up(store, journal_directory())
-            return run(store)
-    except (*OPENING_ERRORS, JournalError, BadOption) as error:
+                _catch_up(opened.store, journal_directory())
+            return run(opened)
+    except (*OPENING_ERRORS, JournalError, KeyFileError, Mistake) as error:
         print(f"headgate: {error}", file=sys.stderr)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
@@ -139,6 +154,39 @@ def _wait(store: Store, directory: Path) -> int:
     return left
 
 
+def _require_workspace(opened: Session, name: str | None) -> None:
+    """Raises Mistake for the name of a workspace that neither is nor was."""
+    if name is None:
+        return
+    known = workspaces_of(opened.store.load(), opened)
+    if name not in known:
+        # The requests of a workspace stay when it is deleted.
+        known |= {one.name for one in opened.store.ledger.sums(By.WORKSPACE, None)}
+    require_workspace(name, known)
+
+
+def _require_key(opened: Session, wanted: str | None) -> None:
+    """Raises Mistake for a key that neither is nor was used."""
+    if wanted is None:
+        return
+    there = views(opened, opened.store.load(), None)
+    known = {name for view in there for name in (view.name, view.id)}
+    if wanted not in known:
+        known |= {name for one in opened.store.ledger.sums(By.KEY, None) for name in (one.name, one.id)}
+    if wanted not in known:
+        near = nearest(wanted, sorted(known), 1)
+        hint = f"; did you mean {near[0]}?" if near else "; `headgate keys list` shows those there are"
+        raise Mistake(f"--key: there is no key {shorten(wanted)!r}, and no request was made with one{hint}")
+
+
+def _span(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """Both times in Unix microseconds. Raises Mistake."""
+    since_us, until_us = _time("--since", since), _time("--until", until)
+    if since_us is not None and until_us is not None and since_us > until_us:
+        raise Mistake(f"--since: {since} is after --until {until}")
+    return since_us, until_us
+
+
 def _time(option: str, text: str | None) -> int | None:
     """Unix microseconds."""
     if text is None:
@@ -148,7 +196,7 @@ def _time(option: str, text: str | None) -> int | None:
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
         return (at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
-        raise BadOption(
+        raise Mistake(
             f"{option}: {text!r} is no date such as 2026-11-30, nor a time such as 2026-11-30T12:00:00Z"
         ) from None
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli.options import ConfigOption, WorkspaceOption
+from headgate.cli.options import ConfigOption, JsonOption, WorkspaceOption
 
 app = typer.Typer(
     add_completion=False,
@@ -34,11 +34,12 @@ def ledger(
     until: UntilOption = None,
     workspace: WorkspaceOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """What requests used and cost. Without a verb: requests, tokens and costs summed up."""
     if context.invoked_subcommand is None:
-        _sums(config, by, since, until, workspace)
-    if any(value is not None for value in (since, until, workspace, config)) or by != "key":
+        _sums(config, by, since, until, workspace, as_json)
+    if any(value is not None for value in (since, until, workspace, config)) or by != "key" or as_json:
         raise typer.BadParameter(f"options go behind the verb {context.invoked_subcommand}")
 
 
@@ -49,9 +50,10 @@ def sums(
     until: UntilOption = None,
     workspace: WorkspaceOption = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print requests, tokens and costs summed up, as without a verb."""
-    _sums(config, by, since, until, workspace)
+    _sums(config, by, since, until, workspace, as_json)
 
 
 @app.command()
@@ -72,14 +74,16 @@ def export(
 
 
 @app.command()
-def verify(config: ConfigOption = None) -> None:
+def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether journal, requests and what budgets count agree; exit code 1 when they do not."""
     from headgate.cli.ledger import ledger_verify
 
-    raise typer.Exit(ledger_verify(config))
+    raise typer.Exit(ledger_verify(config, as_json))
 
 
-def _sums(config: Path | None, by: str, since: str | None, until: str | None, workspace: str | None) -> None:
+def _sums(
+    config: Path | None, by: str, since: str | None, until: str | None, workspace: str | None, as_json: bool
+) -> None:
     from headgate.cli.ledger import ledger_sums
 
-    raise typer.Exit(ledger_sums(config, by, since, until, workspace))
+    raise typer.Exit(ledger_sums(config, by, since, until, workspace, as_json))

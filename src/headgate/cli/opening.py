@@ -6,26 +6,14 @@ import os
 from pathlib import Path
 
 from headgate.config.document import Document
-from headgate.config.load import load_document
 from headgate.config.problems import ConfigError
 from headgate.ledger.journal import DIRECTORY
 from headgate.settings import Settings, SettingsError, read_settings
 from headgate.store.engine import Store, open_store
 from headgate.store.errors import StoreError
 
-OpeningError = ConfigError | SettingsError | StoreError
-"""What the two functions below raise: each prints as what the operator must mend."""
-
 OPENING_ERRORS = (ConfigError, SettingsError, StoreError)
-
-
-def store_for(config: Path | None) -> Store:
-    """Open the database that a gateway with this document uses; the caller closes it.
-
-    Raises ConfigError, SettingsError, StoreError.
-    """
-    settings = read_settings(os.environ)
-    return open_store_of(load_document(config, os.environ, Path.cwd()).document, settings)
+"""What opening raises: each prints as what the operator must mend."""
 
 
 def open_store_of(document: Document, settings: Settings) -> Store:

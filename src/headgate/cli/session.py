@@ -19,8 +19,8 @@ from headgate.cli.opening import open_store_of
 from headgate.cli.options import USAGE_ERROR, Mistake, complain
 from headgate.config.issued import KeyFileError
 from headgate.config.load import Loaded, load_document
-from headgate.config.problems import ConfigError
-from headgate.config.tenancy import workspace_name
+from headgate.config.problems import ConfigError, shorten
+from headgate.config.stored import names_of
 from headgate.errors import GatewayError
 from headgate.routing.names import nearest
 from headgate.settings import SettingsError, read_settings
@@ -49,16 +49,24 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 @contextmanager
+def open_session(config: Path | None) -> Iterator[Session]:
+    """Open what a verb works on, for as long as the block runs. Raises ConfigError, SettingsError, StoreError."""
+    settings = read_settings(os.environ)
+    loaded = load_document(config, os.environ, Path.cwd())
+    with closing(open_store_of(loaded.document, settings)) as store:
+        yield Session(loaded=loaded, store=store, data_dir=settings.data_dir, actor=_actor(), now=time.time())
+
+
+@contextmanager
 def session(config: Path | None) -> Iterator[Session]:
-    """Open what a verb works on, for as long as the block runs.
+    """The same for a verb that changes something: every workspace that the document names is there.
 
     Raises typer.Exit, after saying on stderr what is wrong, for what the operator must mend.
     """
     try:
-        settings = read_settings(os.environ)
-        loaded = load_document(config, os.environ, Path.cwd())
-        with closing(open_store_of(loaded.document, settings)) as store:
-            yield Session(loaded=loaded, store=store, data_dir=settings.data_dir, actor=_actor(), now=time.time())
+        with open_session(config) as opened:
+            opened.store.workspaces.ensure(names_of(opened.loaded.document), actor=opened.actor)
+            yield opened
             sys.stdout.flush()
     except (ConfigError, SettingsError, StoreError, KeyFileError, GatewayError, Mistake) as error:
         complain(error)
@@ -79,15 +87,22 @@ def _actor() -> str:
 
 def known_workspace(everything: Everything, opened: Session, name: str | None) -> str | None:
     """The name of a workspace that is in the store or the document; None stays None. Raises Mistake."""
-    if name is None:
-        return None
-    known = {DEFAULT_WORKSPACE, *(one.name for one in everything.workspaces)}
-    known.update(key.workspace for key in opened.loaded.document.keys)
+    return None if name is None else require_workspace(name, workspaces_of(everything, opened))
+
+
+def workspaces_of(everything: Everything, opened: Session) -> set[str]:
+    """The names of all workspaces."""
+    named = names_of(opened.loaded.document)
+    return {DEFAULT_WORKSPACE, *(one.name for one in everything.workspaces), *named}
+
+
+def require_workspace(name: str, known: set[str]) -> str:
+    """The name, when it is a known one. Raises Mistake."""
     if name not in known:
         near = nearest(name, known, 1)
         hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(sorted(known))}"
-        raise Mistake(f"--workspace: there is no workspace {name!r}{hint}")
-    return workspace_name(name)
+        raise Mistake(f"--workspace: there is no workspace {shorten(name)!r}{hint}")
+    return name
 
 
 def print_json(value: Any) -> None:

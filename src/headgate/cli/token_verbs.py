@@ -16,6 +16,7 @@ from headgate.cli.options import Asked, Mistake
 from headgate.cli.session import Session, known_workspace, print_json, print_lines, say, session
 from headgate.config.keys import budgets_by_scope
 from headgate.config.problems import shorten
+from headgate.config.stored import names_of
 from headgate.config.tenancy import WorkspaceName
 from headgate.config.wording import in_words
 from headgate.control.permissions import Role
@@ -24,6 +25,7 @@ from headgate.routing.names import nearest
 from headgate.store.errors import StoreError
 from headgate.store.records import Everything, Token, TokenFields
 from headgate.types.policy import KeyLimits
+from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.secret import Secret
 
 
@@ -202,6 +204,8 @@ def list_workspaces(config: Path | None, as_json: bool) -> None:
 def delete_workspace(config: Path | None, as_json: bool, name: str) -> None:
     """Delete a workspace that owns nothing any more."""
     with session(config) as opened:
+        if name != DEFAULT_WORKSPACE and name in names_of(opened.loaded.document):
+            raise Mistake(f"{opened.source} names the workspace {name!r}; take it out there first")
         opened.store.workspaces.delete(name, actor=opened.actor)
         if as_json:
             print_json({"name": name, "deleted": True})

@@ -17,7 +17,7 @@ from headgate.config.document import CredentialPart, Document, ProviderPart, Rou
 from headgate.config.entries import complete, is_hosted, row_of
 from headgate.config.keys import budgets_by_scope, declared_keys, issued_key, stored_keys
 from headgate.config.offering import Offering, offers_of
-from headgate.config.tenancy import concerns
+from headgate.config.tenancy import EVERYBODY, concerns
 from headgate.routing.names import nearest
 from headgate.routing.resolve import pin
 from headgate.store.errors import StoreError
@@ -52,8 +52,7 @@ class Compiler:
 
     def __call__(self, document: Document, everything: Everything, *, revision: int, created: int) -> Compiled:
         """Compile the document and the store as they are. `created` is in Unix seconds."""
-        names = {DEFAULT_WORKSPACE, *(one.name for one in everything.workspaces)}
-        names.update(key.workspace for key in document.keys)
+        names = {DEFAULT_WORKSPACE, *(one.name for one in everything.workspaces), *names_of(document)}
         views = {name: self._view(name, document, everything, revision, created) for name in sorted(names)}
         self._views = {name: view for name, view in self._views.items() if name in views}
         keyring = stored_keys(everything)
@@ -97,6 +96,14 @@ class Compiler:
             except StoreError as error:
                 problems.append(f"{_called(one)} is not used: {error}")
         return opened
+
+
+def names_of(document: Document) -> set[str]:
+    """The workspaces that a document names: those of its keys, and whom its providers and routes are for."""
+    names = {key.workspace for key in document.keys}
+    names.update(*(part.workspaces for part in document.providers.values()))
+    names.update(*(part.workspaces for part in document.models.values()))
+    return names - {EVERYBODY}
 
 
 def workspace_document(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSc
 from headgate.config.fields import refuse
 
 EVERYBODY = "*"
+# ::ffff:0:0/96, RFC 4291 section 2.5.5.2.
+_MAPPED_PREFIX = 96
 _WORKSPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -36,16 +38,29 @@ def _moment(value: Any) -> int:
     return int(moment.timestamp())
 
 
-def _network(value: Any) -> IPv4Network | IPv6Network:
+def network(value: Any) -> IPv4Network | IPv6Network:
+    """An address, or a network, as text; an IPv4 one that is written in IPv6's way is the IPv4 one. Raises for what is
+    none."""
     try:
         if not isinstance(value, str):
             raise ValueError
-        network = ip_network(value, strict=False)
+        written = ip_network(value, strict=False)
+        address = ip_address(value.partition("/")[0])
     except ValueError:
         refuse("must be an address such as 10.1.2.3, or a network such as 10.0.0.0/8")
-    if "/" in value and str(network.network_address) != value.partition("/")[0]:
-        refuse(f"has bits set beyond its prefix; did you mean {network}?")
-    return network
+    meant = _unmapped(written)
+    if address != written.network_address:
+        refuse(f"has bits set beyond its prefix; did you mean {meant}?")
+    return meant
+
+
+def _unmapped(written: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """The address a caller has is compared as IPv4 wherever it can be, so that a mapped network would fit nobody."""
+    if isinstance(written, IPv6Network) and written.prefixlen >= _MAPPED_PREFIX:
+        mapped = written.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, written.prefixlen - _MAPPED_PREFIX))
+    return written
 
 
 def workspace_name(value: str) -> str:
@@ -68,7 +83,7 @@ def _workspaces(value: Any) -> tuple[str, ...]:
 
 Moment = Annotated[int, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 """Unix seconds; written as a date or a time."""
-Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network), WithJsonSchema({"type": "string"})]
+Network = Annotated[IPv4Network | IPv6Network, PlainValidator(network), WithJsonSchema({"type": "string"})]
 WorkspaceName = Annotated[str, AfterValidator(workspace_name)]
 Workspaces = Annotated[
     tuple[str, ...],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from headgate.control.actor import Actor
 from headgate.control.failures import Forbidden
+from headgate.control.fields import instant_text
 from headgate.store.engine import Store
 from headgate.store.records import Key, Token
 from headgate.types.policy import KeyLimits
@@ -13,6 +14,9 @@ from headgate.types.principal import ANY_MODEL, covers
 
 Ceiling = tuple[tuple[str, ...], KeyLimits]
 """Model patterns and limits that nothing may exceed."""
+
+ABOVE = "above_ceiling"
+"""The code of a refusal because something would reach further than who makes it."""
 
 _LIMITS = ("rpm", "tpm", "concurrent")
 
@@ -30,8 +34,40 @@ def check_models(models: tuple[str, ...], ceilings: Iterable[Ceiling]) -> None:
                 raise Forbidden(
                     f"models: {pattern} is more than the token that makes it may use: {', '.join(allowed)}",
                     param="models",
-                    code="above_ceiling",
+                    code=ABOVE,
                 )
+
+
+def check_targets(targets: Iterable[str], actor: Actor) -> None:
+    """Raise Forbidden when a target of a route is a model that the caller may not use: a route is another name for it.
+
+    A target is judged as it is written. One without its provider stands for every provider of the model, so that a
+    ceiling that names one of them does not admit it.
+    """
+    for target in targets:
+        if not covers(actor.models, (target,)):
+            raise Forbidden(
+                f"definition: {target} is more than the token that makes the route may use: {', '.join(actor.models)}",
+                param="definition",
+                code=ABOVE,
+            )
+
+
+def end_within(asked: int | None, *most: int | None) -> int | None:
+    """When something ends that ends no later than any of `most`; all are Unix seconds, None is never.
+
+    Raises Forbidden when it is asked to end later.
+    """
+    latest = min((one for one in most if one is not None), default=None)
+    if asked is None or latest is None:
+        return latest if asked is None else asked
+    if asked > latest:
+        raise Forbidden(
+            f"expires_at: nothing outlives the token that makes it, which ends at {instant_text(latest)}",
+            param="expires_at",
+            code=ABOVE,
+        )
+    return asked
 
 
 def check_limits(limits: KeyLimits, ceilings: Iterable[Ceiling]) -> None:
@@ -43,7 +79,7 @@ def check_limits(limits: KeyLimits, ceilings: Iterable[Ceiling]) -> None:
                 raise Forbidden(
                     f"limits.{name}: {asked} is more than the token that makes it may use: {allowed}",
                     param=f"limits.{name}",
-                    code="above_ceiling",
+                    code=ABOVE,
                 )
 
 
@@ -60,9 +96,3 @@ def check_may_lift(store: Store, actor: Actor, key: Key) -> None:
     """Raise Forbidden when the caller would reach beyond its own ceiling through a key that somebody else made."""
     if key.creator_token != actor.token and is_held(store, actor):
         raise Forbidden("a token with a ceiling or a budget may change only keys that it made itself")
-
-
-def within(limits: KeyLimits, most: KeyLimits) -> KeyLimits:
-    """Limits whose open places are filled from a ceiling, for tokens: their maker's own do not count at run time."""
-    filled = {name: getattr(limits, name) or getattr(most, name) for name in _LIMITS}
-    return KeyLimits(**filled)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from headgate.config.fields import refuse
-from headgate.control.fields import Fields, FutureInstant, Limit, Usd, View, instant_text, pusd
+from headgate.control.fields import Fields, FutureInstant, Limit, Rate, Usd, View, instant_text, pusd
 from headgate.types.money import Price, render_usd
 from headgate.types.policy import Budget, Exhausted, KeyLimits, Period
 
@@ -19,8 +19,8 @@ PeriodName = Literal["day", "week", "month", "total"]
 class LimitsBody(Fields):
     """How much may be asked for; null or left out is no limit of its own."""
 
-    rpm: Limit | None = Field(default=None, description="Requests a minute.")
-    tpm: Limit | None = Field(default=None, description="Tokens a minute.")
+    rpm: Rate | None = Field(default=None, description="Requests a minute.")
+    tpm: Rate | None = Field(default=None, description="Tokens a minute.")
     concurrent: Limit | None = Field(default=None, description="Requests at the same time.")
 
     def limits(self) -> KeyLimits:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,14 +19,18 @@ from pydantic import (
 )
 
 from headgate.config.fields import refuse
+from headgate.config.tenancy import network
 from headgate.types.money import PUSD_PER_USD
 from headgate.wire import json
 
 MOST = 10**9
-"""The largest limit that makes sense."""
+"""The most requests at once."""
+MOST_PER_MINUTE = 10**12
+"""The most requests or tokens a minute, as in the document."""
 METADATA_BYTES = 4096
 _LAST_YEAR = 9000
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_USD = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?|1000000")
 
 
 class Fields(BaseModel):
@@ -65,13 +68,7 @@ def _glob(value: str) -> str:
 
 
 def _address(value: str) -> str:
-    try:
-        meant = ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        refuse("must be an IP address, or a network such as 10.0.0.0/8")
-    if ipaddress.ip_address(value.partition("/")[0]) != meant.network_address:
-        refuse(f"has bits set beyond its prefix; did you mean {meant}?")
-    return str(meant)
+    return str(network(value))
 
 
 def _instant(value: Any) -> int:
@@ -98,6 +95,12 @@ def _future(value: Any) -> int:
 def _metadata(value: dict[str, str]) -> dict[str, str]:
     if len(json.encode(value)) > METADATA_BYTES:
         refuse(f"is larger than {METADATA_BYTES} bytes of JSON")
+    return value
+
+
+def _usd(value: str) -> str:
+    if not _USD.fullmatch(value):
+        refuse('must be US dollars such as "25" or "0.05": at most 1000000, with at most 12 decimals')
     return value
 
 
@@ -129,7 +132,8 @@ Glob = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_glob)
 Address = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_address)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Limit = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_whole)]
-Usd = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,6}(\.[0-9]{1,12})?|1000000)$")]
+Rate = Annotated[int, Field(ge=1, le=MOST_PER_MINUTE), BeforeValidator(_whole)]
+Usd = Annotated[str, AfterValidator(_usd), WithJsonSchema({"type": "string", "pattern": f"^({_USD.pattern})$"})]
 """US dollars as decimal text, at most a million, at most twelve decimals."""
 _DATE_TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
 Instant = Annotated[int, PlainValidator(_instant), _DATE_TIME_SCHEMA]

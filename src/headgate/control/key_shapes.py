@@ -47,7 +47,8 @@ class KeyBody(Fields):
     expires_at: FutureInstant | None = Field(default=None, description="From then on it works no more.")
     allow_unknown_models: bool = Field(default=False, description="Take models that nothing configured fits.")
 
-    def fields(self, models: tuple[str, ...]) -> KeyFields:
+    def fields(self, models: tuple[str, ...], expires_at: int | None) -> KeyFields:
+        """What is stored, with the models and the end that the creator's ceiling leaves it."""
         return KeyFields(
             name=self.name,
             models=models,
@@ -55,7 +56,7 @@ class KeyBody(Fields):
             policy=self.policy,
             limits=self.limits.limits() if self.limits else KeyLimits(),
             metadata=self.metadata,
-            expires_at=self.expires_at,
+            expires_at=expires_at,
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import Query
 
 from headgate.config.document import KeyPart
 from headgate.control.actor import Actor
 from headgate.control.calls import Call, InOne, InOneOrEvery
-from headgate.control.ceiling import Ceiling, ceiling_of, check_limits, check_may_lift, check_models
+from headgate.control.ceiling import ceiling_of, check_limits, check_may_lift, check_models, end_within
 from headgate.control.common import Source
 from headgate.control.context import Control
 from headgate.control.declared import declared_key_id, has_key, keys_of, name_taken, read_only
@@ -22,7 +23,7 @@ from headgate.control.paging import Cursor, Page, PageSize, merged_page
 from headgate.control.permissions import Permission, Role
 from headgate.control.store_failures import nothing_here
 from headgate.store.errors import NotFound
-from headgate.store.records import Key
+from headgate.store.records import Key, Token
 from headgate.types.policy import KeyLimits
 
 Listed = Key | KeyPart
@@ -90,7 +91,7 @@ class Keys:
             check_known(models, self._control.snapshot_of(call.within))
         key, secret = self._store.keys.create(
             call.within,
-            body.fields(models),
+            body.fields(models, end_within(body.expires_at, actor.expires_at)),
             actor=actor.signature,
             creator_token=actor.token,
             budgets=[budget.budget() for budget in body.budgets],
@@ -107,7 +108,8 @@ class Keys:
         """Change what is in the body, and nothing else of the key."""
         key = self._own(call, id)
         check_may_lift(self._store, call.actor, key)
-        ceilings = self._ceilings(call.actor, key)
+        creator = self._creator(call.actor, key)
+        ceilings = [ceiling_of(call.actor), ceiling_of(creator)]
         given = body.model_fields_set
         if "name" in given and has_key(self._control.document(), call.within, body.name):
             raise name_taken(self._control.document(), f"a key {body.name}")
@@ -117,8 +119,12 @@ class Keys:
                 check_known(body.models, self._control.snapshot_of(call.within))
         if body.limits is not None:
             check_limits(body.limits.limits(), ceilings)
+        change = body.change()
+        if "expires_at" in given:
+            ends = end_within(body.expires_at, call.actor.expires_at, creator.expires_at)
+            change = msgspec.structs.replace(change, expires_at=ends)
         actor = call.actor.signature
-        key = self._store.keys.update(call.workspace, id, body.change(), actor=actor)
+        key = self._store.keys.update(call.workspace, id, change, actor=actor)
         if "budgets" in given:
             budgets = [budget.budget() for budget in body.budgets]
             self._store.budgets.replace(call.workspace, f"key:{id}", budgets, actor=actor)
@@ -165,15 +171,14 @@ class Keys:
             raise Forbidden(f"the role {call.actor.role} may change only keys that its own token made")
         return key
 
-    def _ceilings(self, actor: Actor, key: Key) -> list[Ceiling]:
-        """The caller's ceiling, and that of the key's creator, which whoever changes it cannot lift."""
-        ceilings = [ceiling_of(actor)]
-        if key.creator_token is not None and key.creator_token != actor.token:
-            try:
-                ceilings.append(ceiling_of(self._store.tokens.get(None, key.creator_token)))
-            except NotFound:
-                raise nothing_here() from None
-        return ceilings
+    def _creator(self, actor: Actor, key: Key) -> Actor | Token:
+        """Whose ceiling holds for the key beside the caller's own, whoever changes it."""
+        if key.creator_token is None or key.creator_token == actor.token:
+            return actor
+        try:
+            return self._store.tokens.get(None, key.creator_token)
+        except NotFound:
+            raise nothing_here() from None
 
     def _view(self, item: Listed) -> KeyView:
         if isinstance(item, KeyPart):

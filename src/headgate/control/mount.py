@@ -150,8 +150,12 @@ def _check_json(request: Request, body: bytes) -> None:
     try:
         # Stricter than the framework, which takes NaN and the like.
         json.parse(body or b"null")
+        repeated = json.repeated_name(body) if body else None
     except json.DecodeError:
         raise _malformed() from None
+    if repeated is not None:
+        shown = shorten(repeated)
+        raise InvalidRequest(f"{shown} is given twice in one object", param=shown, code="invalid_value")
 
 
 def _malformed() -> InvalidRequest:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from headgate.config.document import RoutePart
 from headgate.config.fields import REFUSED, Name, refuse
 from headgate.control.calls import Call, InOne, InOneOrEvery
+from headgate.control.ceiling import check_targets
 from headgate.control.common import Source
 from headgate.control.context import Control
 from headgate.control.declared import name_taken, plain, read_only, routes_of
@@ -158,6 +159,7 @@ class Routes:
 
     def _check(self, call: Call, name: str, definition: RoutePart) -> None:
         targets = (*definition.targets, *definition.fallback)
+        check_targets(targets, call.actor)
         if "*" not in name and any("*" in target for target in targets):
             raise _bad("a * in a target only has a meaning in a route whose name holds one")
         problems = self._control.validate_route(call.within, definition)

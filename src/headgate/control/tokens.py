@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from headgate.control.calls import Call, InOneOrEvery
-from headgate.control.ceiling import ceiling_of, check_limits, check_models, within
+from headgate.control.ceiling import ABOVE, ceiling_of, check_models, end_within
 from headgate.control.common import LimitsBody, LimitsView, limits_view
 from headgate.control.context import Control
 from headgate.control.failures import Forbidden
@@ -103,23 +103,20 @@ class Tokens:
         actor = call.actor
         if not actor.role.includes(Role(body.role)):
             raise Forbidden(f"role: {body.role} is more than the caller's own, {actor.role}", param="role")
+        # Neither can be handed on in part: what a new token's keys use counts for the new token alone.
         if actor.token is not None and self._store.budgets.of(None, f"token:{actor.token}"):
-            # A budget cannot be handed on in part: the new token's spending counts for the new token alone.
-            raise Forbidden("a token with a budget may not make tokens: theirs would be beside its own")
+            raise Forbidden("a token with a budget makes no tokens: theirs would spend beside it", code=ABOVE)
+        if actor.limits != KeyLimits():
+            raise Forbidden("a token with limits makes no tokens: theirs would be counted beside it", code=ABOVE)
         models = tuple(body.models) if body.models is not None else actor.models
-        limits = body.limits.limits() if body.limits else KeyLimits()
         check_models(models, [ceiling_of(actor)])
-        check_limits(limits, [ceiling_of(actor)])
-        expires_at = body.expires_at if body.expires_at is not None else actor.expires_at
-        if actor.expires_at is not None and expires_at is not None and expires_at > actor.expires_at:
-            raise Forbidden("expires_at: no token outlives the one that makes it", param="expires_at")
         return TokenFields(
             name=body.name,
             role=body.role,
             workspace=call.workspace,
             models=None if models == ANY_MODEL else models,
-            limits=within(limits, actor.limits),
-            expires_at=expires_at,
+            limits=body.limits.limits() if body.limits else KeyLimits(),
+            expires_at=end_within(body.expires_at, actor.expires_at),
         )
 
 

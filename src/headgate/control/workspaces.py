@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 from pydantic import AfterValidator, Field, StringConstraints
 
+from headgate.config.stored import names_of
 from headgate.config.tenancy import workspace_name
 from headgate.control.actor import Actor
 from headgate.control.common import LimitsView, limits_view
 from headgate.control.context import Control
+from headgate.control.declared import read_only
 from headgate.control.fields import Fields, Metadata, View, instant_text
 from headgate.control.mount import Mount
 from headgate.control.paging import Cursor, Page, PageSize, merged_page
@@ -19,6 +21,7 @@ from headgate.control.store_failures import nothing_here
 from headgate.control.tokens import RoleName
 from headgate.store.errors import NotFound
 from headgate.store.records import Workspace
+from headgate.types.principal import DEFAULT_WORKSPACE
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"), AfterValidator(workspace_name)]
 PathName = Annotated[str, Path(max_length=100)]
@@ -115,6 +118,9 @@ class Workspaces:
     def delete(self, request: Request, name: PathName) -> None:
         """Delete a workspace that owns nothing any more."""
         actor: Actor = request.state.actor
+        loaded = self._control.document()
+        if name != DEFAULT_WORKSPACE and name in names_of(loaded.document):
+            raise read_only(loaded, f"the workspace {name}")
         self._store.workspaces.delete(name, actor=actor.signature)
         self._control.changed()
 

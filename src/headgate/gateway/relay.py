@@ -5,6 +5,7 @@ from __future__ import annotations
 from headgate.catalog.estimate import BYTES_PER_TOKEN, input_estimate
 from headgate.dialects.openai.reply import ErrorInBody, parse_reply
 from headgate.dialects.openai.stream import StreamReader
+from headgate.dialects.openai.usage import completed
 from headgate.gateway.booking import Booking
 from headgate.gateway.reply import Reply
 from headgate.gateway.settle import settle, stream_note
@@ -23,15 +24,16 @@ async def relay_whole(exchange: Exchange, envelope: Envelope, attempt: Attempt, 
     """Read a JSON answer to its end, check it, send it. Raises Fault, ErrorInBody, ExchangeFailed."""
     attempt.first_token = booking.clock()
     body = await read_all(exchange, MAX_REPLY_BYTES)
-    settle(booking, attempt, parse_reply(envelope.operation, body) or _guessed(envelope, body))
+    usage = parse_reply(envelope.operation, body)
+    settle(booking, attempt, _guessed(envelope, body, usage) if usage is None or usage.estimated else usage)
     booking.answered(attempt)
     await reply.whole(body, booking.account)
 
 
-def _guessed(envelope: Envelope, body: bytes) -> Usage:
-    """The usage of an answer whose provider reports none, by its size."""
+def _guessed(envelope: Envelope, body: bytes, usage: Usage | None) -> Usage:
+    """The usage of an answer whose provider reports none, or half of one: what is left out by its size."""
     written = 0 if envelope.operation is Operation.EMBEDDING else max(1, (len(body) - FRAME_BYTES) // BYTES_PER_TOKEN)
-    return Usage(input=input_estimate(envelope), output=written, estimated=True)
+    return completed(usage, input_estimate(envelope), written)
 
 
 async def relay_stream(

@@ -77,9 +77,13 @@ def budgets_of(connection: Connection, scope: str) -> tuple[BudgetRecord, ...]:
 
 
 def replace_budgets(
-    connection: Connection, place: Place, workspace: str, scope: str, budgets: Sequence[Budget], actor: str
+    connection: Connection, place: Place, owner: str | None, scope: str, budgets: Sequence[Budget], actor: str
 ) -> tuple[BudgetRecord, ...]:
-    """The same inside a transaction that changes something else as well."""
+    """The same inside a transaction that changes something else as well. `owner` is the scope's workspace.
+
+    None is a token of every workspace: its budgets are kept with the default one, but no workspace's audit log tells
+    of them.
+    """
     if len({budget.per for budget in budgets}) != len(budgets):
         raise Refused(f"{scope}: two budgets have the same period")
     before = budgets_of(connection, scope)
@@ -88,7 +92,7 @@ def replace_budgets(
     made = tuple(
         BudgetRecord(
             id=new_id("bud", at),
-            workspace=workspace,
+            workspace=owner or DEFAULT_WORKSPACE,
             scope=scope,
             budget=budget,
             created_at=int(at),
@@ -99,7 +103,7 @@ def replace_budgets(
     if made:
         connection.execute(insert(table), [_values(record) for record in made])
     if before or made:
-        record_change(connection, at, actor, workspace, "budgets.replace", scope, before, made)
+        record_change(connection, at, actor, owner, "budgets.replace", scope, before, made)
     return made
 
 
@@ -121,8 +125,8 @@ def _values(record: BudgetRecord) -> dict[str, object]:
     }
 
 
-def _owner(connection: Connection, workspace: str | None, scope: str) -> str:
-    """The workspace the scope belongs to; a token of every workspace counts to the default one."""
+def _owner(connection: Connection, workspace: str | None, scope: str) -> str | None:
+    """The workspace the scope belongs to; None for a token of every workspace."""
     kind, _, id = scope.partition(":")
     if kind == "workspace":
         row = connection.execute(select(schema.workspaces.c.name).where(schema.workspaces.c.name == id)).first()
@@ -135,5 +139,6 @@ def _owner(connection: Connection, workspace: str | None, scope: str) -> str:
             raise NotFound("there is no such key")
         return str(key["workspace"])
     if kind == "token":
-        return str(fetch(connection, schema.tokens, workspace, id, "admin token")["workspace"] or DEFAULT_WORKSPACE)
+        bound_to: str | None = fetch(connection, schema.tokens, workspace, id, "admin token")["workspace"]
+        return bound_to
     raise BadValue(f"{kind!r} is no kind of scope: there are key, token and workspace")

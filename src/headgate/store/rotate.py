@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from headgate.store import schema
 from headgate.store.credentials import MasterKeys, binding_of, credential_of
-from headgate.store.errors import BadMasterKey
+from headgate.store.errors import BadMasterKey, StoreError
 from headgate.store.master_key import (
     NEXT_FILE,
     NEXT_VARIABLE,
@@ -26,8 +26,8 @@ from headgate.store.master_key import (
     read_variable,
 )
 from headgate.store.rows import Place, record_change
-from headgate.store.seal import Sealer
-from headgate.store.transactions import changing
+from headgate.store.seal import Sealer, wrong_master_key
+from headgate.store.transactions import changing, reading
 
 table = schema.credentials
 
@@ -50,8 +50,8 @@ class _Keys(msgspec.Struct, frozen=True):
 def rotate_master_key(place: Place, keys: MasterKeys, *, actor: str) -> Rotation:
     """To the key in HEADGATE_NEW_SECRET_KEY when it is set, else to a new one in the key's file.
 
-    Raises BadMasterKey when there is nothing to rotate from or to, WrongMasterKey when a secret cannot be opened; then
-    nothing has changed.
+    Raises BadMasterKey when there is nothing to rotate from or to, WrongMasterKey when a secret cannot be opened, also
+    because the key was lost; then nothing has changed.
     """
     with only_rotation(keys.data_dir):
         if keys.env.get(NEXT_VARIABLE, "").strip():
@@ -70,7 +70,7 @@ def _to_variable(place: Place, keys: MasterKeys, actor: str) -> Rotation:
     else:
         old = read_files(keys.data_dir)
     if not old:
-        raise BadMasterKey("there is no master key to rotate from: none was made yet")
+        raise _no_key(place)
     if old[0].id == new.id:
         raise BadMasterKey(f"{NEXT_VARIABLE} holds the key that is in use already")
     count = reseal_all(place, Sealer(old), Sealer([new]), actor=actor)
@@ -81,12 +81,21 @@ def _to_variable(place: Place, keys: MasterKeys, actor: str) -> Rotation:
 def _to_new_file(place: Place, keys: MasterKeys, actor: str) -> Rotation:
     old = read_files(keys.data_dir)
     if not old:
-        raise BadMasterKey("there is no master key to rotate from: none was made yet")
+        raise _no_key(place)
     # Of a rotation that was cut off the new file is still there, and secrets may be sealed with its key: it is used.
     new = make_file(keys.data_dir, NEXT_FILE)
     count = reseal_all(place, Sealer(old[::-1]), Sealer([new]), actor=actor)
     adopt_next_file(keys.data_dir)
     return Rotation(old=old[-1].id, new=new.id, resealed=count, then="")
+
+
+def _no_key(place: Place) -> StoreError:
+    """Why there is no master key to rotate from: it was lost, or none was ever made."""
+    with reading(place.engine) as connection:
+        sealed = connection.execute(select(table.c.id, table.c.sealed_by).order_by(table.c.id).limit(1)).first()
+    if sealed is not None:
+        return wrong_master_key(f"the credential {sealed.id}", sealed.sealed_by, None)
+    return BadMasterKey("there is no master key to rotate from: none was made yet")
 
 
 def reseal_all(place: Place, old: Sealer, new: Sealer, *, actor: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
@@ -42,18 +43,29 @@ class Workspaces:
         """Raises Duplicate, also for the name of a deleted workspace: its ledger would be open to the new one."""
         made = Workspace(name=name, created_at=self._place.now(), created_by=actor, metadata=metadata or {})
         with changing(self._place.engine) as connection:
-            if connection.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
+            if not _missing(connection, [name]):
                 raise Duplicate(f"there is a workspace {name!r} already")
-            audit = schema.audit.c
-            gone = select(audit.id).where(audit.workspace == name, audit.action == _DELETED).limit(1)
-            if connection.execute(gone).first() is not None:
-                raise Duplicate(f"{name!r} was a workspace and is not used again: its ledger is kept under that name")
-            connection.execute(
-                insert(table).values(
-                    name=name, created_at=made.created_at, created_by=actor, metadata=to_json(made.metadata)
-                )
+            self._insert(connection, made)
+        return made
+
+    def ensure(self, names: Iterable[str], *, actor: str) -> tuple[Workspace, ...]:
+        """Make those of the names that are no workspaces, in one transaction; returns them by name.
+
+        Raises Duplicate when one of them is the name of a deleted workspace; then none is made.
+        """
+        wanted = list(names)
+        with reading(self._place.engine) as connection:
+            # Where all are there, as nearly always, nobody waits and no revision is counted up.
+            if not _missing(connection, wanted):
+                return ()
+        with changing(self._place.engine) as connection:
+            at = self._place.now()
+            made = tuple(
+                Workspace(name=name, created_at=at, created_by=actor, metadata={})
+                for name in _missing(connection, wanted)
             )
-            record_change(connection, self._place.clock(), actor, name, "workspace.create", name, None, made)
+            for workspace in made:
+                self._insert(connection, workspace)
         return made
 
     def get(self, name: str) -> Workspace:
@@ -82,12 +94,31 @@ class Workspaces:
             connection.execute(delete(table).where(table.c.name == name))
             record_change(connection, self._place.clock(), actor, name, _DELETED, name, before, None)
 
+    def _insert(self, connection: Connection, made: Workspace) -> None:
+        """Raises Duplicate for the name of a deleted workspace."""
+        name, audit = made.name, schema.audit.c
+        gone = select(audit.id).where(audit.workspace == name, audit.action == _DELETED).limit(1)
+        if connection.execute(gone).first() is not None:
+            raise Duplicate(f"{name!r} was a workspace and is not used again: its ledger is kept under that name")
+        connection.execute(
+            insert(table).values(
+                name=name, created_at=made.created_at, created_by=made.created_by, metadata=to_json(made.metadata)
+            )
+        )
+        record_change(connection, self._place.clock(), made.created_by, name, "workspace.create", name, None, made)
+
     @staticmethod
     def _fetch(connection: Connection, name: str) -> Workspace:
         row = connection.execute(select(table).where(table.c.name == name)).mappings().first()
         if row is None:
             raise NotFound(f"there is no workspace {name!r}")
         return workspace_of(row)
+
+
+def _missing(connection: Connection, names: Sequence[str]) -> list[str]:
+    """Those of the names that are no workspaces, each once, in order."""
+    there = connection.execute(select(table.c.name).where(table.c.name.in_(names))).scalars()
+    return sorted(set(names).difference(there))
 
 
 def _owned(connection: Connection, name: str) -> list[str]:

@@ -14,9 +14,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Tokens by class. Classes are disjoint: the input a provider bills in full is `input`, what it read from its
     prompt cache is `cached_input`, spoken input is `audio_input`; `reasoning` is not contained in `output`.
 
-    `estimated` when no provider counted. `reported_pusd` is the cost the provider itself names, in pico-dollars.
-    `service_tier` is the tier it says it billed (priority, flex, batch …), None for the usual one. `search_size` is
-    how much of the web it says it searched (low, medium, high), where it charges by that.
+    `estimated` when no provider counted, or only one side of it. `reported_pusd` is the cost the provider itself
+    names, in pico-dollars. `service_tier` is the tier it says it billed (priority, flex, batch …), None for the usual
+    one. `search_size` is how much of the web it says it searched (low, medium, high), where it charges by that.
     """
 
     input: int = 0

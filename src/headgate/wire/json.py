@@ -56,6 +56,24 @@ parse_items = Decoder[list[msgspec.Raw]](list[msgspec.Raw]).decode
 """Decode an array one level deep; items stay raw. Raises DecodeError, ValidationError."""
 
 
+def repeated_name(data: bytes) -> str | None:
+    """A name that an object somewhere in a text that is JSON has twice; None when there is none. Raises DecodeError."""
+    import json
+
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            found.append(next(name for place, name in enumerate(names) if name in names[:place]))
+
+    try:
+        json.loads(data, object_pairs_hook=look)
+    except (ValueError, RecursionError):
+        raise DecodeError("JSON is nested too deeply, or is none") from None
+    return found[0] if found else None
+
+
 def raw(value: Any) -> msgspec.Raw:
     """A plain value as raw JSON, to be put among raw fields."""
     return msgspec.Raw(encode(value))

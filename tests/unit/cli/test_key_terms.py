@@ -73,6 +73,11 @@ def test_a_budget_of_nothing_is_a_warning() -> None:
         ({"concurrent": "many"}, "--concurrent: must be a whole number, not 'many'"),
         ({"concurrent": "1.5"}, "--concurrent: must be a whole number, not '1.5'"),
         ({"policy": "cheap"}, "--policy: must be one of cheapest, fastest, balanced, ordered, weighted, not 'cheap'"),
+        ({"expires": "99999999w"}, "--expires: '99999999w' is further away than any date"),
+        (
+            {"budgets": ["1/day"], "until": "99999999w"},
+            "--until: '99999999w' is further away than any date",
+        ),
         ({"addresses": ["10.0.0.1/8"]}, "--address: has bits set beyond its prefix; did you mean 10.0.0.0/8?"),
         ({"addresses": ["10.0.0.0/8", "none"]}, "--address: must be an address"),
         ({"models": [","]}, "--models: must not be empty"),

@@ -235,3 +235,28 @@ def test_a_reader_that_has_seen_enough_ends_the_list_without_a_traceback(verbs: 
         assert process.stderr is not None
         assert process.stderr.read() == ""
         assert process.wait(TIMEOUT_S) == 1
+
+
+def test_a_workspace_that_only_the_document_names_is_there(verbs: Verbs) -> None:
+    verbs.write(
+        "keys: [{name: k, secret: hg-written-in-the-document, workspace: of-a-key}]\n"
+        "providers: {sandbox: {workspaces: [of-a-provider, default]}}\n"
+        "models: {r: {targets: [sandbox/x], workspaces: of-a-route}}\n"
+    )
+    for workspace in ("of-a-key", "of-a-provider", "of-a-route"):
+        made = verbs.gives("keys", "create", "app", "--workspace", workspace)
+        assert made["key"]["workspace"] == workspace
+    names = {one["name"]: one["created_by"] for one in verbs.gives("workspaces", "list")}
+    assert names.keys() == {"default", "of-a-key", "of-a-provider", "of-a-route"}
+    assert names["of-a-key"].startswith("cli:")
+    assert verbs.refuses("workspaces", "delete", "of-a-route") == [
+        "headgate.yaml names the workspace 'of-a-route'; take it out there first"
+    ]
+
+
+def test_a_deleted_workspace_that_the_document_names_again_is_one_line(verbs: Verbs) -> None:
+    verbs.does("workspaces", "create", "gone")
+    verbs.does("workspaces", "delete", "gone")
+    verbs.write("providers: {sandbox: {workspaces: [gone, default]}}\n")
+    [line] = verbs.refuses("keys", "list")
+    assert line.startswith("'gone' was a workspace and is not used again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from itertools import islice
@@ -12,10 +13,14 @@ from pathlib import Path
 import pytest
 
 from headgate.cli.ledger import ledger_export, ledger_sums, ledger_verify
-from headgate.cli.opening import journal_directory, store_for
+from headgate.cli.opening import journal_directory, open_store_of
+from headgate.config.load import load_document
 from headgate.ledger.journal import Journal
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.segment import find_segments
+from headgate.settings import read_settings
+from headgate.store.engine import Store
+from headgate.store.records import KeyFields
 from headgate.types.entry import Entry, Outcome
 from tests.unit.ledger.entries import AT_US, DAY_US, attempt, entry, ids
 
@@ -27,6 +32,11 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text("providers: {sandbox: {}}\n")
     monkeypatch.setenv("HEADGATE_DATA_DIR", str(tmp_path / "data"))
     return path
+
+
+def store_for(config: Path) -> Store:
+    """The database that a gateway with this document uses."""
+    return open_store_of(load_document(config, os.environ, Path.cwd()).document, read_settings(os.environ))
 
 
 def kept(config: Path, entries: list[Entry]) -> None:
@@ -102,6 +112,10 @@ def test_an_export_holds_what_its_options_ask_for(config: Path, capfd: pytest.Ca
         ({"format": "xml"}, "--format: 'xml' is none of csv, jsonl"),
         ({"since": "yesterday"}, "--since: 'yesterday' is no date"),
         ({"until": "2026-13-01"}, "--until: '2026-13-01' is no date"),
+        ({"since": "2026-12-01", "until": "2026-11-01"}, "--since: 2026-12-01 is after --until 2026-11-01"),
+        ({"workspace": "defualt"}, "--workspace: there is no workspace 'defualt'; did you mean default?"),
+        ({"workspace": "nope"}, "--workspace: there is no workspace 'nope'; there is default"),
+        ({"key": "nosuchkey"}, "--key: there is no key 'nosuchkey', and no request was made with one"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_one_line(
@@ -112,6 +126,54 @@ def test_an_option_that_makes_no_sense_is_one_line(
     assert out == ""
     assert err.startswith(f"headgate: {says}")
     assert err.count("\n") == 1
+
+
+def test_a_filter_names_what_is_there_or_was_there(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config.write_text(
+        "keys: [{name: written, secret: hg-written-in-the-document, workspace: team}]\n"
+        "providers: {sandbox: {workspaces: [docws]}}\n"
+    )
+    kept(config, [entry("req_1", key="gone", workspace="old")])
+    store = store_for(config)
+    made, _ = store.keys.create("default", KeyFields(name="app"), actor="test")
+    store.close()
+    for workspace in ("old", "docws", "team", "default"):
+        assert ledger_export(config, workspace=workspace) == 0, workspace
+        assert ledger_sums(config, workspace=workspace) == 0, workspace
+    for key in ("gone", "k_gone", "app", made.id, "written", "document:written"):
+        assert ledger_export(config, key=key) == 0, key
+    assert capfd.readouterr().err == ""
+    for key, meant in (("ap", "app"), ("gnoe", "gone"), ("writen", "written")):
+        assert ledger_export(config, key=key) == 2
+        assert f"did you mean {meant}?" in capfd.readouterr().err
+    assert ledger_sums(config, workspace="docw") == 2
+    assert "did you mean docws?" in capfd.readouterr().err
+    assert ledger_sums(config, since="2026-12-01", until="2026-11-01") == 2
+
+
+def test_sums_as_json_have_the_exact_amounts(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    kept(config, [entry("req_1", key="a"), entry("req_2", key="a", at_us=AT_US + DAY_US)])
+    assert ledger_sums(config, as_json=True) == 0
+    [one] = json.loads(capfd.readouterr().out)
+    assert (one["id"], one["name"], one["requests"], one["failed"]) == ("k_a", "a", 2, 0)
+    assert (one["cost_usd"], one["cost_pusd"], one["usage"]["prompt_tokens"]) == ("0.0000618", 61_800_000, 2400)
+    assert ledger_sums(config, by="day", as_json=True) == 0
+    assert [one["id"] for one in json.loads(capfd.readouterr().out)] == ["2024-10-04", "2024-10-05"]
+
+
+def test_verify_as_json_says_what_was_found(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    kept(config, [entry("req_1")])
+    assert ledger_verify(config, as_json=True) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert (found["balanced"], found["requests"], found["findings"]) == (True, 1, [])
+    store = store_for(config)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO spending (scope, day, pusd) VALUES ('key:x', 1, 5)")
+    store.close()
+    assert ledger_verify(config, as_json=True) == 1
+    found = json.loads(capfd.readouterr().out)
+    assert found["balanced"] is False
+    assert "key:x" in found["findings"][0]
 
 
 def test_a_file_that_cannot_be_written_is_one_line(

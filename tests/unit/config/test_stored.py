@@ -11,7 +11,7 @@ import pytest
 
 from headgate.config.document import Document, RoutePart
 from headgate.config.load import load_document
-from headgate.config.stored import Compiler, route_problems
+from headgate.config.stored import Compiler, names_of, route_problems
 from headgate.routing.resolve import resolve
 from headgate.store.errors import WrongMasterKey
 from headgate.store.records import (
@@ -255,3 +255,13 @@ def test_a_route_is_judged_by_what_its_workspace_offers(tmp_path: Path) -> None:
     ]
     assert len(route_problems(snapshot.of("c"), part)) == 2
     assert msgspec.structs.asdict(snapshot.of("b"))["providers"]
+
+
+def test_the_workspaces_of_a_document_are_those_of_its_keys_providers_and_routes(tmp_path: Path) -> None:
+    path = tmp_path / "headgate.yaml"
+    path.write_text(
+        "keys: [{name: k, secret: hg-written-in-the-document, workspace: a}]\n"
+        "providers: {sandbox: {workspaces: [b, c]}}\n"
+        "models: {r: {targets: [sandbox/x], workspaces: '*'}, s: {targets: [sandbox/x], workspaces: d}}\n"
+    )
+    assert names_of(load_document(path, {}, tmp_path).document) == {"a", "b", "c", "d"}

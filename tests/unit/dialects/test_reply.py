@@ -29,7 +29,9 @@ COUNTS = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
         (CHAT, ANSWER | {"usage": COUNTS}, Usage(input=7, output=3)),
         (CHAT, ANSWER | {"usage": "odd"}, None),
         (CHAT, ANSWER | {"error": None, "object": "chat.completion"}, None),
+        (CHAT, ANSWER | {"usage": {"prompt_tokens": 7}}, Usage(input=7, estimated=True)),
         (EMBED, VECTORS | {"usage": {"prompt_tokens": 7, "total_tokens": 7}}, Usage(input=7)),
+        (EMBED, VECTORS | {"usage": {"prompt_tokens": 7}}, Usage(input=7)),
     ],
 )
 def test_an_answer_gives_the_usage_it_reports(operation: Operation, body: Any, usage: Usage | None) -> None:
@@ -106,8 +108,8 @@ def test_any_bytes_are_an_answer_or_one_of_two_failures(
         (COUNTS | {"prompt_tokens_details": {"cached_tokens": 99}}, Usage(cached_input=7, output=3)),
         (COUNTS | {"completion_tokens_details": {"reasoning_tokens": 2}}, Usage(input=7, output=1, reasoning=2)),
         (COUNTS | {"completion_tokens_details": {"reasoning_tokens": 9}}, Usage(input=7, output=3, reasoning=9)),
-        ({"prompt_tokens": -1, "completion_tokens": 3}, Usage(output=3)),
-        ({"prompt_tokens": 7}, Usage(input=7)),
+        ({"prompt_tokens": -1, "completion_tokens": 3}, Usage(output=3, estimated=True)),
+        ({"prompt_tokens": 7}, Usage(input=7, estimated=True)),
         ({}, None),
         (None, None),
         ([], None),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.dialects.openai.usage import render_usage
 from headgate.providers.sandbox import FAULTS, MODELS, Pace, sandbox_scripts
 from headgate.types.deployment import Operation
 from headgate.types.script import Ending
@@ -169,6 +170,19 @@ def test_what_counts_as_the_first_content(delta: Any, says: bool) -> None:
 def test_text_completions_have_content_too() -> None:
     assert read([rendered({"choices": [{"index": 0, "text": "x"}]})], PLAIN).has_content
     assert not read([rendered({"choices": [{"index": 0, "text": ""}]})], PLAIN).has_content
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ({"prompt_tokens": 7}, Usage(input=7, output=3, estimated=True)),
+        ({"completion_tokens": 9}, Usage(input=COUNTED.size // 4, output=9, estimated=True)),
+    ],
+)
+def test_half_a_usage_is_completed_by_size_for_the_books_and_for_the_client(told: Any, meant: Usage) -> None:
+    outcome = read([rendered(HE, LLO, STOP, {"choices": [], "usage": told}, DONE)], COUNTED)
+    assert outcome.usage == meant
+    assert outcome.events[-2]["usage"] == render_usage(meant)
 
 
 def test_usage_that_never_came_is_estimated_and_marked_so() -> None:

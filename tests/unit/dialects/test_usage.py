@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.dialects.openai.usage import MAX_REPORTED_USD, MAX_TOKENS, parse_usage
+from headgate.dialects.openai.usage import MAX_REPORTED_USD, MAX_TOKENS, completed, parse_usage
 from headgate.types.usage import Usage
 
 CLASSES = ("input", "cached_input", "cache_write", "audio_input", "output", "reasoning", "audio_output")
@@ -112,11 +112,14 @@ def read(**usage: Any) -> Usage | None:
         ),
         pytest.param(
             {"prompt_tokens": 70, "completion_tokens": 90, "total_tokens": 160, "billed_units": {"output_tokens": 9}},
-            Usage(output=9),
-            id="billed apart from read and written",
+            Usage(input=70, output=9),
+            id="billed apart from what was written, all that was read",
         ),
         pytest.param({"prompt_tokens": 7.0, "completion_tokens": 1e2}, Usage(input=7, output=100), id="whole floats"),
-        pytest.param({"prompt_tokens": 8, "total_tokens": 8}, Usage(input=8), id="an embedding"),
+        pytest.param(
+            {"prompt_tokens": 8, "total_tokens": 20}, Usage(input=8, output=12), id="the total tells the rest"
+        ),
+        pytest.param({"completion_tokens": 5, "total_tokens": 20}, Usage(input=15, output=5), id="and the prompt"),
     ],
 )
 def test_each_token_is_counted_once_in_its_class(usage: dict[str, Any], meant: Usage) -> None:
@@ -156,12 +159,14 @@ def test_a_cost_that_cannot_be_one_is_not_said_and_the_counts_stay(field: str, c
 
 @pytest.mark.parametrize(("cost", "pusd"), [("10000", 10**16), ("10000.01", None), ("1e-999999999999", 0)])
 def test_a_cost_has_a_limit_above_and_none_below(cost: str, pusd: int | None) -> None:
-    assert parse_usage(f'{{"prompt_tokens":3,"cost":{cost}}}'.encode()) == Usage(input=3, reported_pusd=pusd)
+    assert parse_usage(f'{{"prompt_tokens":3,"completion_tokens":4,"cost":{cost}}}'.encode()) == Usage(
+        input=3, output=4, reported_pusd=pusd
+    )
 
 
 def test_without_the_cost_of_the_provider_behind_the_fee_alone_is_no_cost() -> None:
-    usage = parse_usage(b'{"prompt_tokens":1,"cost":0.1,"is_byok":true,"cost_details":null}')
-    assert usage == Usage(input=1)
+    usage = parse_usage(b'{"prompt_tokens":1,"completion_tokens":2,"cost":0.1,"is_byok":true,"cost_details":null}')
+    assert usage == Usage(input=1, output=2)
 
 
 @pytest.mark.parametrize("count", ["-1", "1.5", '"7"', "1000000001", "1" * 40, "1e400", "true", "null", "[]", "{}"])
@@ -202,8 +207,8 @@ def test_a_count_that_cannot_be_one_is_not_said(field: str, count: str) -> None:
 def test_the_service_tier_stands_beside_or_inside_and_the_usual_one_is_none(
     tier: bytes, inside: str, meant: str | None
 ) -> None:
-    usage = parse_usage(f'{{"prompt_tokens":1,"service_tier":{inside}}}'.encode(), tier)
-    assert usage == Usage(input=1, service_tier=meant)
+    usage = parse_usage(f'{{"prompt_tokens":1,"completion_tokens":2,"service_tier":{inside}}}'.encode(), tier)
+    assert usage == Usage(input=1, output=2, service_tier=meant)
 
 
 SIZES = [("low", "low"), (5, None), ("", None), ("a b", None), ("x" * 17, None)]
@@ -211,7 +216,8 @@ SIZES = [("low", "low"), (5, None), ("", None), ("a b", None), ("x" * 17, None)]
 
 @pytest.mark.parametrize(("size", "meant"), SIZES)
 def test_how_much_was_searched_is_a_plain_word(size: object, meant: str | None) -> None:
-    assert read(prompt_tokens=1, search_context_size=size) == Usage(input=1, search_size=meant)
+    usage = read(prompt_tokens=1, completion_tokens=2, search_context_size=size)
+    assert usage == Usage(input=1, output=2, search_size=meant)
 
 
 ANYTHING = st.recursive(
@@ -292,3 +298,39 @@ def test_classes_never_overlap_and_never_lose_a_token_of_the_prompt(
     assert usage.prompt_tokens == prompt
     assert usage.completion_tokens >= completion
     assert min(usage.input, usage.cached_input, usage.cache_write, usage.output, usage.reasoning) >= 0
+
+
+HALVES: list[tuple[dict[str, Any], Usage]] = [
+    ({"prompt_tokens": 10}, Usage(input=10, output=200, estimated=True)),
+    ({"prompt_tokens": 10, "completion_tokens": None}, Usage(input=10, output=200, estimated=True)),
+    ({"prompt_tokens": 10, "completion_tokens": 2 * 10**9}, Usage(input=10, output=200, estimated=True)),
+    ({"prompt_tokens": 10, "completion_tokens": 1e20}, Usage(input=10, output=200, estimated=True)),
+    ({"prompt_tokens": 10, "completion_tokens": 1e20, "total_tokens": 10}, Usage(input=10, output=200, estimated=True)),
+    ({"completion_tokens": 5}, Usage(input=100, output=5, estimated=True)),
+    ({"prompt_tokens": -1, "completion_tokens": 5}, Usage(input=100, output=5, estimated=True)),
+    ({"prompt_tokens": 10, "cached_tokens": 4}, Usage(input=6, cached_input=4, output=200, estimated=True)),
+    ({"prompt_tokens": 10, "cached_tokens": 10}, Usage(cached_input=10, output=200, estimated=True)),
+    ({"prompt_tokens": 10, "reasoning_tokens": 7}, Usage(input=10, output=200, reasoning=7, estimated=True)),
+    ({"billed_units": {"input_tokens": 10}}, Usage(input=10, output=200, estimated=True)),
+    (
+        {"prompt_tokens": 10, "estimated_cost": 0.5},
+        Usage(input=10, output=200, estimated=True, reported_pusd=5 * 10**11),
+    ),
+]
+
+
+@pytest.mark.parametrize(("usage", "meant"), HALVES)
+def test_the_side_a_provider_does_not_count_is_not_zero_but_estimated(usage: dict[str, Any], meant: Usage) -> None:
+    assert completed(read(**usage), 100, 200) == meant
+
+
+@pytest.mark.parametrize("usage", [Usage(), Usage(input=1), Usage(output=1), Usage(input=1, output=1)])
+def test_a_usage_that_is_whole_needs_no_estimate_and_none_at_all_is_one(usage: Usage) -> None:
+    assert completed(usage, 100, 200) == usage
+    assert completed(None, 100, 200) == Usage(input=100, output=200, estimated=True)
+
+
+def test_where_nothing_is_written_the_prompt_is_all_there_is() -> None:
+    raw = b'{"prompt_tokens":8,"total_tokens":8}'
+    assert parse_usage(raw, writes=False) == Usage(input=8)
+    assert parse_usage(raw) == Usage(input=8, estimated=True)

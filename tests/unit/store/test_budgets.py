@@ -6,6 +6,7 @@ import pytest
 
 from headgate.store.engine import Store
 from headgate.store.errors import BadValue, NotFound, Refused
+from headgate.store.records import TokenFields
 from headgate.types.policy import Budget, Period
 from tests.unit.store.opening import DAILY, MONTHLY
 
@@ -55,3 +56,14 @@ def test_a_workspace_has_no_say_over_the_budgets_of_another(store: Store) -> Non
 def test_a_scope_of_no_kind_is_refused(store: Store) -> None:
     with pytest.raises(BadValue):
         store.budgets.replace(None, "planet:earth", [MONTHLY], actor=ME)
+
+
+def test_the_audit_log_keeps_the_budget_of_a_token_of_every_workspace_from_each_of_them(store: Store) -> None:
+    token, _ = store.tokens.create(TokenFields(name="ops", role="admin"), actor=ME)
+    bound, _ = store.tokens.create(TokenFields(name="own", role="admin", workspace="default"), actor=ME)
+    for one in (token, bound):
+        store.budgets.replace(None, f"token:{one.id}", [MONTHLY], actor=ME)
+    replaced = {
+        row.object_id: row.workspace for row in store.audit.list(workspace=None) if row.action == "budgets.replace"
+    }
+    assert replaced == {f"token:{token.id}": None, f"token:{bound.id}": "default"}

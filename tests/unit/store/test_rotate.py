@@ -178,3 +178,15 @@ def test_killed_at_any_moment_and_written_beside_nothing_is_ever_lost(
     assert [row.action for row in store.audit.list(workspace=None)].count("secrets.rotate") > 0
     assert store.rotate_master_key(actor=ME).new == read_files(data_dir)[0].id
     assert opened(store) == expected(*names)
+
+
+@pytest.mark.parametrize("env", [{}, {"HEADGATE_NEW_SECRET_KEY": TWO}], ids=["to a file", "to a variable"])
+def test_a_lost_key_file_is_not_called_a_key_that_was_never_made(
+    store: Store, data_dir: Path, open_another: Callable[..., Store], env: dict[str, str]
+) -> None:
+    add(store, "a")
+    (lost,) = read_files(data_dir)
+    (data_dir / "secret.key").unlink()
+    with pytest.raises(WrongMasterKey, match=f"sealed with the master key {lost.id}, and there is none at hand"):
+        open_another(env).rotate_master_key(actor=ME)
+    assert read_files(data_dir) == ()

@@ -81,3 +81,29 @@ def test_the_name_of_a_deleted_workspace_opens_nothing_to_a_new_one(store: Store
         store.workspaces.create("acme", actor=ME)
     with pytest.raises(NotFound):
         store.workspaces.delete("acme", actor=ME)
+
+
+def test_workspaces_that_are_missing_are_made_together_and_those_that_are_there_stay_as_they_are(store: Store) -> None:
+    before = store.workspaces.create("acme", actor=ME, metadata={"a": "b"})
+    made = store.workspaces.ensure({"default", "acme", "beta", "alpha"}, actor="headgate.yaml")
+    assert [one.name for one in made] == ["alpha", "beta"]
+    assert store.workspaces.get("acme") == before
+    assert store.workspaces.get("beta").created_by == "headgate.yaml"
+    rows = [(row.workspace, row.actor) for row in store.audit.list(workspace=None) if row.action == "workspace.create"]
+    assert sorted(rows) == [("acme", ME), ("alpha", "headgate.yaml"), ("beta", "headgate.yaml")]
+
+
+def test_nothing_changes_where_every_workspace_is_there(store: Store) -> None:
+    store.workspaces.ensure(["acme"], actor=ME)
+    before = store.load().revision
+    assert store.workspaces.ensure(["acme", "default"], actor=ME) == ()
+    assert store.workspaces.ensure([], actor=ME) == ()
+    assert store.load().revision == before
+
+
+def test_the_name_of_a_deleted_workspace_is_not_made_again_and_neither_are_those_beside_it(store: Store) -> None:
+    store.workspaces.create("acme", actor=ME)
+    store.workspaces.delete("acme", actor=ME)
+    with pytest.raises(Duplicate, match="'acme' was a workspace and is not used again"):
+        store.workspaces.ensure(["aaa", "acme", "beta"], actor=ME)
+    assert [one.name for one in store.workspaces.list()] == ["default"]

@@ -41,7 +41,7 @@ class ErrorInBody(Exception):
 
 
 def parse_reply(operation: Operation, body: bytes) -> Usage | None:
-    """Check that a 200 reply is a whole answer; return the usage it reports, if any.
+    """Check that a 200 reply is a whole answer; return the usage it reports, if any: a half of one is `estimated`.
 
     Raises ErrorInBody for an error in disguise, Fault(SOFT_ERROR) for what is no answer.
     """
@@ -56,7 +56,9 @@ def parse_reply(operation: Operation, body: bytes) -> Usage | None:
         raise Fault(FaultClass.SOFT_ERROR, "the provider's reply holds no answer")
     if any(bytes(choice.finish_reason) == FAILED_JSON for choice in reply.choices or ()):
         raise Fault(FaultClass.SOFT_ERROR, "the provider broke off its answer with an error")
-    return parse_usage(reply.usage, reply.service_tier) if reply.usage else None
+    if not reply.usage:
+        return None
+    return parse_usage(reply.usage, reply.service_tier, writes=operation is not Operation.EMBEDDING)
 
 
 def is_error(raw: msgspec.Raw) -> bool:

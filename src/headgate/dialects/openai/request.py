@@ -67,6 +67,8 @@ CHAT: dict[str, Any] = COMMON | {
     "response_format": ResponseFormat | None,
     "parallel_tool_calls": bool | None,
     "top_logprobs": int | None,
+    # No field of OpenAI's chats, but some servers write as many answers as it says.
+    "best_of": Count | None,
 }
 COMPLETION: dict[str, Any] = COMMON | {"prompt": str | list[Any] | None, "echo": bool | None, "best_of": Count | None}
 EMBEDDING: dict[str, Any] = {
@@ -104,7 +106,8 @@ def parse_request(operation: Operation, data: bytes) -> Envelope:
         raise InvalidRequest("`model` holds characters that cannot be printed", param="model", code="invalid_value")
     stream = values.get("stream") is True
     options: StreamOptions = values.get("stream_options") or StreamOptions()
-    cap: int | None = values.get("max_completion_tokens") or values.get("max_tokens")
+    # Servers disagree on which of the two counts where both are sent: no answer is longer than the larger one.
+    cap = max(values.get("max_completion_tokens") or 0, values.get("max_tokens") or 0)
     return Envelope(
         operation=operation,
         model=values["model"],
@@ -113,7 +116,7 @@ def parse_request(operation: Operation, data: bytes) -> Envelope:
         stream=stream and operation is not Operation.EMBEDDING,
         include_usage=stream and options.include_usage is True,
         continuous_usage=stream and options.continuous_usage_stats is True,
-        output_cap=None if cap is None else cap * (values.get("n") or 1),
+        output_cap=cap * (values.get("n") or 1) if cap else None,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error
-from headgate.dialects.openai.usage import parse_tier, parse_usage, render_usage
+from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
 from headgate.types.usage import Usage
@@ -115,13 +115,11 @@ class StreamReader:
         return out
 
     def settled_usage(self) -> Usage:
-        """What the provider reported, else an estimate from sizes: four bytes a token in, one token a piece out.
+        """What the provider reported; what it left out by size: four bytes a token in, one token a piece out.
 
         The service tier it billed stands beside the usage, or in the last event with an answer.
         """
-        usage = self.usage
-        if usage is None:
-            usage = Usage(input=self._request_size // 4, output=self._pieces, estimated=True)
+        usage = completed(self.usage, self._request_size // 4, self._pieces)
         tier = usage.service_tier or _tier_of(self._counted) or _tier_of(self._last)
         return usage if tier is None else msgspec.structs.replace(usage, service_tier=tier)
 
@@ -233,8 +231,8 @@ class StreamReader:
         if self._aside is not None:
             fields.pop(self._aside, None)
         fields["choices"] = json.raw([])
-        usage = self._usage_raw
-        fields["usage"] = msgspec.Raw(usage) if usage else json.raw(render_usage(self.settled_usage()))
+        told = self._usage_raw if self.usage is not None and not self.usage.estimated else None
+        fields["usage"] = msgspec.Raw(told) if told else json.raw(render_usage(self.settled_usage()))
         fields["headgate"] = json.raw(headgate)
         return json.encode(fields)
 

@@ -40,19 +40,21 @@ Usages = dict[str, Any]
 """The fields of a usage object as they came, of any type."""
 
 
-def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Usage | None:
+def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"", *, writes: bool = True) -> Usage | None:
     """Read a usage object; None when it is no object, or does not count.
 
-    `tier` is the raw `service_tier` that stands beside it; one inside is read where there is none beside.
+    `tier` is the raw `service_tier` that stands beside it; one inside is read where there is none beside. Where it
+    counts the prompt alone, or the completion alone, and the total does not tell the other, the usage is `estimated`
+    and is to be `completed`. `writes` is false for an operation that has no completion.
     """
     usage = _values(raw)
     if usage is None:
         return None
-    prompt, completion, whole = _billed(usage)
+    prompt, completion, total = _billed(usage)
     if prompt is None and completion is None:
         return None
+    half = prompt is None or (writes and completion is None)
     prompt, completion = prompt or 0, completion or 0
-    total = _count(usage, "total_tokens") if whole else 0
     entered, written = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     cached = min(prompt, _cached(usage, entered))
     stored = min(prompt - cached, _count(entered, "cache_write_tokens"))
@@ -74,9 +76,23 @@ def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"") -> Us
         output=output - spoken,
         reasoning=reasoning,
         audio_output=spoken,
+        estimated=half,
         reported_pusd=_reported_pusd(raw) if not REPORTED.isdisjoint(usage) else None,
         service_tier=parse_tier(tier) or service_tier(usage.get("service_tier")),
         search_size=_word(usage.get("search_context_size")),
+    )
+
+
+def completed(usage: Usage | None, entered: int, written: int) -> Usage:
+    """A usage with our own counts, in tokens, where the provider gave none: for all of it, or for a side of it."""
+    if usage is None:
+        return Usage(input=entered, output=written, estimated=True)
+    if not usage.estimated:
+        return usage
+    return msgspec.structs.replace(
+        usage,
+        input=usage.input if usage.prompt_tokens else entered,
+        output=usage.output if usage.output or usage.audio_output else written,
     )
 
 
@@ -94,15 +110,24 @@ def render_usage(usage: Usage) -> dict[str, int]:
 # Counts
 
 
-def _billed(usage: Usages) -> tuple[int | None, int | None, bool]:
-    """Prompt and completion, and whether they are all there is.
+def _billed(usage: Usages) -> tuple[int | None, int | None, int]:
+    """Prompt and completion, None for what is not said, and the total, 0 where it says nothing.
 
     Where a provider tells what it bills apart from what it read and wrote, the bill counts and the total says nothing.
     """
+    prompt, completion = _number(usage.get("prompt_tokens")), _number(usage.get("completion_tokens"))
     units = usage.get("billed_units")
     if isinstance(units, dict) and ("input_tokens" in units or "output_tokens" in units):
-        return _number(units.get("input_tokens")), _number(units.get("output_tokens")), False
-    return _number(usage.get("prompt_tokens")), _number(usage.get("completion_tokens")), True
+        entered, written = _number(units.get("input_tokens")), _number(units.get("output_tokens"))
+        # Of a side it names no bill for, all that it read or wrote is taken as billed.
+        return prompt if entered is None else entered, completion if written is None else written, 0
+    total = _number(usage.get("total_tokens")) or 0
+    # A total that leaves nothing for the other side has forgotten it too.
+    if completion is None and prompt is not None and total > prompt:
+        completion = total - prompt
+    elif prompt is None and completion is not None and total > completion:
+        prompt = total - completion
+    return prompt, completion, total
 
 
 def _cached(usage: Usages, details: Any) -> int:
