@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 
@@ -131,7 +132,7 @@ async def run(
             on_listening=lambda: on_listening(publisher.current),
             on_hangup=watcher.poke,
         )
-        store_watcher = StoreWatcher(publisher, store)
+        store_watcher = StoreWatcher(publisher, store, partial(store.workspaces.ensure, actor=loaded.source))
         watcher.start()
         store_watcher.start()
         settle_memory()

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from headgate.config.document import Document, RoutePart
-from headgate.config.stored import Compiled, Compiler, route_problems
-from headgate.store.errors import StoreError
+from headgate.config.stored import Compiled, Compiler, names_of, route_problems
+from headgate.store.errors import Duplicate, StoreError
 from headgate.store.records import Everything
 from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.snapshot import Snapshot
@@ -90,6 +90,11 @@ class Publisher:
         return route_problems(self.current.of(workspace), part)
 
     @property
+    def workspaces_to_make(self) -> set[str]:
+        """Workspaces that the document names and the store does not have."""
+        return names_of(self._document) - {one.name for one in self._everything.workspaces}
+
+    @property
     def store_revision(self) -> int:
         """The state of the store that the current snapshot was made from."""
         return self._everything.revision
@@ -111,12 +116,21 @@ class Publisher:
         return compiled.snapshot
 
 
-class StoreWatcher:
-    """A thread that looks whether another process has changed the store, a few times a second."""
+Ensure = Callable[[set[str]], object]
+"""Makes the workspaces of these names. Raises StoreError."""
 
-    def __init__(self, publisher: Publisher, store: Readable, interval_s: float = POLL_S) -> None:
+
+class StoreWatcher:
+    """A thread that looks whether another process has changed the store, a few times a second.
+
+    It also makes the workspaces that a changed document names, so that the event loop never waits for SQL.
+    """
+
+    def __init__(self, publisher: Publisher, store: Readable, ensure: Ensure, interval_s: float = POLL_S) -> None:
         self._publisher = publisher
         self._store = store
+        self._ensure = ensure
+        self._refused: set[str] = set()
         self._interval_s = interval_s
         self._stopped = threading.Event()
         self._down = False
@@ -133,6 +147,7 @@ class StoreWatcher:
     def _watch(self) -> None:
         while not self._stopped.wait(self._interval_s):
             try:
+                self._make_workspaces()
                 if self._store.revision() != self._publisher.store_revision:
                     self._publisher.refresh()
             except StoreError as error:
@@ -145,3 +160,13 @@ class StoreWatcher:
                 if self._down:
                     log.warning("the store can be read again")
                 self._down = False
+
+    def _make_workspaces(self) -> None:
+        missing = self._publisher.workspaces_to_make - self._refused
+        try:
+            if missing:
+                self._ensure(missing)
+        except Duplicate as error:
+            # Said once: the document goes on naming it until somebody changes it.
+            self._refused |= missing
+            log.warning("a workspace that the document names cannot be made: %s", error)

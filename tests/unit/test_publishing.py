@@ -113,7 +113,7 @@ def test_the_watcher_sees_what_another_process_changes_and_outlives_an_outage(
         document(tmp_path, ONE), interrupted, Compiler(store.credentials.open, {}, {}), lambda _: published.set()
     )
     published.clear()
-    watcher = StoreWatcher(publisher, interrupted, interval_s=0.01)
+    watcher = StoreWatcher(publisher, interrupted, lambda names: None, interval_s=0.01)
     with caplog.at_level(logging.WARNING, "headgate"):
         interrupted.away = True
         watcher.start()
@@ -130,3 +130,44 @@ def test_the_watcher_sees_what_another_process_changes_and_outlives_an_outage(
     assert names(publisher.current) == {"one", "new"}
     said = [record.message for record in caplog.records]
     assert sum("cannot be read" in line for line in said) == 1
+
+
+def test_a_workspace_that_a_changed_document_names_is_made(tmp_path: Path, store: Store) -> None:
+    publisher = publisher_of(tmp_path, store)
+    named = "keys: [{name: x, secret: hg-a-key-of-another-workspace, workspace: team}]\nproviders: {sandbox: }"
+    made = threading.Event()
+
+    def ensure(names: set[str]) -> None:
+        store.workspaces.ensure(names, actor="t")
+        made.set()
+
+    watcher = StoreWatcher(publisher, store, ensure, interval_s=0.01)
+    watcher.start()
+    try:
+        publisher.publish(publisher.build(document(tmp_path, named), 2))
+        assert made.wait(20)
+    finally:
+        watcher.stop()
+    assert store.workspaces.get("team").name == "team"
+
+
+def test_the_name_of_a_deleted_workspace_is_told_once_and_holds_up_nothing(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.workspaces.create("gone", actor="t")
+    store.workspaces.delete("gone", actor="t")
+    named = "keys: [{name: x, secret: hg-a-key-of-another-workspace, workspace: gone}]\nproviders: {sandbox: }"
+    publisher = Publisher(document(tmp_path, named), store, Compiler(store.credentials.open, {}, {}))
+    seen = threading.Event()
+
+    def ensure(names: set[str]) -> None:
+        store.workspaces.ensure(names, actor="t")
+
+    watcher = StoreWatcher(publisher, store, ensure, interval_s=0.01)
+    with caplog.at_level(logging.WARNING, "headgate"):
+        watcher.start()
+        store.keys.create("default", KeyFields(name="new"), actor="t")
+        while "new" not in names(publisher.current):
+            seen.wait(0.01)
+        watcher.stop()
+    assert sum("cannot be made" in record.message for record in caplog.records) == 1

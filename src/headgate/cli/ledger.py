@@ -6,13 +6,14 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from headgate.cli.key_print import views
+from headgate.cli.ledger_table import sums_table
 from headgate.cli.opening import OPENING_ERRORS, journal_directory
 from headgate.cli.options import Mistake
 from headgate.cli.session import Session, open_session, print_json, print_lines, require_workspace, workspaces_of
@@ -25,9 +26,8 @@ from headgate.ledger.verify import verify, waiting
 from headgate.ledger.writer import Writer
 from headgate.routing.names import nearest
 from headgate.store.engine import Store
-from headgate.store.ledger_query import By, Filters, Sum
+from headgate.store.ledger_query import By, Filters
 from headgate.types.entry import Entry
-from headgate.types.money import render_usd
 
 OK = 0
 DOES_NOT_BALANCE = 1
@@ -58,7 +58,7 @@ def ledger_sums(
         if as_json:
             print_json([sum_view(By(by), one).model_dump(mode="json") for one in found])
         else:
-            print_lines(_table(By(by), found))
+            print_lines(sums_table(By(by), found))
         return OK
 
     return _with_store(config, run, catch_up=True)
@@ -223,50 +223,3 @@ def _print(lines: Iterator[bytes]) -> int:
 def _write(lines: Iterator[bytes], file: BinaryIO) -> None:
     file.writelines(lines)
     file.flush()
-
-
-def _table(by: By, found: list[Sum]) -> list[str]:
-    """A header, a line for each sum and one for all of them, in aligned columns."""
-    counted = "attempts" if found and found[0].attempts is not None else "requests"
-    rows: list[tuple[str, ...]] = [
-        (str(by), counted, "failed", "prompt tokens", "completion tokens", "cost USD", "unknown cost")
-    ]
-    rows += [(_name(by, one), *_figures(one)) for one in found]
-    total = [one.attempts if one.attempts is not None else one.requests for one in found]
-    rows.append(
-        (
-            "total",
-            str(sum(total)),
-            str(sum(one.failed for one in found)),
-            str(sum(one.usage.prompt_tokens for one in found)),
-            str(sum(one.usage.completion_tokens for one in found)),
-            render_usd(sum(one.cost_pusd for one in found)),
-            str(sum(one.unpriced for one in found)),
-        )
-    )
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-
-
-def _figures(one: Sum) -> tuple[str, ...]:
-    return (
-        str(one.requests if one.attempts is None else one.attempts),
-        str(one.failed),
-        str(one.usage.prompt_tokens),
-        str(one.usage.completion_tokens),
-        render_usd(one.cost_pusd),
-        str(one.unpriced),
-    )
-
-
-def _name(by: By, one: Sum) -> str:
-    if by is By.DAY:
-        return (date(1970, 1, 1) + timedelta(days=int(one.id))).isoformat()
-    # Names are the operator's, models may be what a client wrote: nothing of it may steer the terminal.
-    shown = "".join(char if char.isprintable() else "?" for char in one.name) or "-"
-    return f"{shown} ({one.id})" if by is By.KEY and one.id not in ("", one.name) else shown

@@ -22,6 +22,7 @@ from headgate.config.entries import calls_out
 from headgate.config.issued import IssuedKey, KeyFileError, first_key
 from headgate.config.load import Loaded, Loader
 from headgate.config.problems import ConfigError
+from headgate.config.stored import names_of
 from headgate.ledger.journal import JournalError
 from headgate.observe.log import set_up
 from headgate.settings import SettingsError, read_settings
@@ -78,6 +79,7 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
             port if port is not None else settings.port if settings.port is not None else document.server.port,
         )
         with listener, closing(open_store_of(document, settings)) as store:
+            store.workspaces.ensure(names_of(document), actor=loaded.source)
             find_master_keys(os.environ, settings.data_dir)
             journal = open_journal(document, settings)
             # Last of all: a key that is made for a start that fails would never be shown, and never again either.

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from ipaddress import ip_network
 
 import msgspec
 
 from headgate.config.check_keys import budgets_of
 from headgate.config.document import BudgetPart, Document, KeyPart
+from headgate.config.tenancy import network
 from headgate.store.records import Everything, Key, LiveKey, Token
 from headgate.types.money import PUSD_PER_USD, Price, pusd_per_mtok
 from headgate.types.policy import Allowance, Budget, KeyLimits, Order
@@ -116,7 +116,7 @@ def _stored(key: Key, tokens: Mapping[str, Token], budgets: Budgets) -> Principa
         workspace=key.workspace,
         models=key.models,
         ceiling=ANY_MODEL if creator is None or creator.models is None else creator.models,
-        addresses=tuple(ip_network(text) for text in key.addresses),
+        addresses=tuple(network(text) for text in key.addresses),
         order=None if key.policy is None else Order(key.policy),
         expires_at=key.expires_at,
         allowances=(*allowances, *_of_workspace(budgets, key.workspace)),
