@@ -154,7 +154,7 @@ class StoreWatcher:
                 if not self._down:
                     log.warning("the store cannot be read; the keys and routes it had stay in use: %s", error)
                 self._down = True
-            except Exception:  # a defect here must not freeze the configuration for good
+            except Exception:  # because a defect here must not freeze the configuration for good
                 log.exception("the store was not read again")
             else:
                 if self._down:

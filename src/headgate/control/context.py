@@ -68,5 +68,5 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Publish a change that is already in the store."""
         try:
             self.publish()
-        except Exception:  # the change is made: an error now would hide a new key's secret, which is shown only once
+        except Exception:  # because the change is made: an error now would hide a new secret, which is shown only once
             log.exception("a change is stored but not in use yet; the next look at the store makes it count")

@@ -104,7 +104,7 @@ def open_store(
     engine = make_engine(data_dir / FILE if url is None else url)
     try:
         bring_up_to_date(engine, clock=clock)
-    except BaseException:
+    except BaseException:  # because whatever stops the opening, Ctrl-C too, must not leave connections behind
         engine.dispose()
         raise
     return Store(engine, MasterKeys(env, data_dir), clock)

@@ -301,6 +301,18 @@ async def test_a_new_address_is_told_to_need_a_restart_and_the_rest_is_published
     ]
 
 
+async def test_what_is_read_at_the_start_alone_is_told_to_need_a_restart_without_its_password(tmp_path: Path) -> None:
+    b = bench(tmp_path)
+    b.watcher.start()
+    b.write("store: postgresql://u:canary@h/d\nledger: {retention_days: 7}\n" + with_route("one"))
+    await b.until(lambda: len(b.complaints) == 2)
+    await b.watcher.stop()
+    assert b.complaints == [
+        "store: changed; restart to use the other database",
+        "ledger: changed; restart to make it count",
+    ]
+
+
 async def test_only_new_warnings_are_told(tmp_path: Path) -> None:
     b = bench(tmp_path)
     b.watcher.start()

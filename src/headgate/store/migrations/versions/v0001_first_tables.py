@@ -28,7 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("there is nothing before the first tables")
+    raise RuntimeError("there is nothing before the first tables")
 
 
 def _revision() -> None:
