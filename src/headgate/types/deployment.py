@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from enum import StrEnum
 
 import msgspec
@@ -12,6 +13,8 @@ from headgate.types.money import Price, Terms
 from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts
 from headgate.types.script import Script
 from headgate.types.secret import Secret
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 Body = dict[str, msgspec.Raw]
 """The top-level fields of a JSON request; each value keeps the client's bytes."""
@@ -44,6 +47,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     `price` is the base price; `terms` are what else decides, None where nothing does. `price_source` says where the
     prices come from: `DOCUMENT`, or a source of the catalogue and its date. `dearest` is what a million tokens of input
     and of output cost at most, in pico-dollars, where nothing but the price decides.
+    `context_tokens` holds prompt and answer together, `max_input_tokens` is the longest prompt where that is less.
+    `capabilities` are what somebody claims it can do, None when nobody says anything; `lacks` is what it cannot do, for
+    certain. What is in neither is not known.
+    `sources` says where the other figures come from, by name of the figure; those not named come from the price's
+    source. `deprecated_on` is the day it retires, as YYYY-MM-DD; `retires_s` the same in Unix seconds.
     """
 
     provider: str
@@ -55,18 +63,32 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms | None = None
     price_source: str = ""
     context_tokens: int | None = None
+    max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     capabilities: frozenset[str] | None = None
+    lacks: frozenset[str] = frozenset()
     quantization: str | None = None
     retired: bool = False
     unconfirmed: bool = False
     deprecated_on: str | None = None
+    rolling: bool = False
     declared: bool = False
+    sources: tuple[tuple[str, str], ...] = ()
     dearest: tuple[int, int] | None = None
+    retires_s: int | None = None
 
     def __post_init__(self) -> None:
         # Worked out once: every request of a key with a budget asks it of every candidate.
         force_setattr(self, "dearest", None if self.terms is not None else self.price.dearest)
+        force_setattr(self, "retires_s", None if self.deprecated_on is None else _midnight_s(self.deprecated_on))
+
+    def source_of(self, figure: str) -> str:
+        """Where a figure comes from: the name of a source and the day it is as of, or `DOCUMENT`."""
+        return next((source for name, source in self.sources if name == figure), self.price_source)
+
+
+def _midnight_s(day: str) -> int:
+    return (date.fromisoformat(day).toordinal() - _EPOCH) * 86_400
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
