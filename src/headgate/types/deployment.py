@@ -43,7 +43,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
     `upstream_id` is what is sent; with a `*` in it, the star stands for whatever the client wrote there.
     `model` is the slug of the weights; `variant` names a serving that is not the plain one (turbo, fp8, …).
-    An `unconfirmed` one rests on a single old source: it must not win on price alone.
+    An `unconfirmed` one rests on a single old source: it must not win on price alone. A `disputed` one has a price on
+    which its sources are more than 10 % apart: what it costs is an estimate.
     `price` is the base price; `terms` are what else decides, None where nothing does. `price_source` says where the
     prices come from: `DOCUMENT`, or a source of the catalogue and its date. `dearest` is what a million tokens of input
     and of output cost at most, in pico-dollars, where nothing but the price decides.
@@ -70,6 +71,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str | None = None
     retired: bool = False
     unconfirmed: bool = False
+    disputed: bool = False
     deprecated_on: str | None = None
     rolling: bool = False
     declared: bool = False
