@@ -1,7 +1,8 @@
 """The packaged catalogue: which provider sells which model under which id, and at what price.
 
-`data/offers.jsonl` holds one offer a line, in a fixed order of fields and spacing; prices are decimal strings in USD
-per million tokens, and a missing field means unknown.
+Each file holds one offer a line, in a fixed order of fields and spacing; prices are decimal strings in USD per million
+tokens, and a missing field means unknown. `data/offers.jsonl` was put together from several sources;
+`data/genai_prices.jsonl` is what one of them knows beyond that, written by `tools/genai_offers.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from headgate.catalog.prices import (
     TierRates,
     UnitRates,
     WindowRates,
+    is_disputed,
     price_of,
     source_of,
     terms_of,
@@ -29,7 +31,16 @@ from headgate.types.deployment import Offer
 from headgate.types.money import Price
 from headgate.wire import json
 
+_FILES = ("data/offers.jsonl", "data/genai_prices.jsonl")
+"""A row of the first counts before one of the second."""
+
 _PROVIDER = b'"provider": "'
+
+_DESCRIBED = ("context_tokens", "max_input_tokens", "max_output_tokens", "capabilities", "lacks", "deprecated_on")
+"""Figures that are no prices. They come from the first source of a row, whichever the prices were taken from."""
+
+_NO_PRICE = Price()
+_NOTHING: frozenset[str] = frozenset()
 
 
 class _Row(Rates, kw_only=True):
@@ -42,6 +53,7 @@ class _Row(Rates, kw_only=True):
     status: str
     variant: str | None = None
     context_tokens: int | None = None
+    max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     tiers: tuple[TierRates, ...] = ()
     price_windows: tuple[WindowRates, ...] = ()
@@ -50,9 +62,12 @@ class _Row(Rates, kw_only=True):
     price_source: str | None = None
     sources: tuple[Source, ...] = ()
     capabilities: frozenset[str] | None = None
+    lacks: frozenset[str] = _NOTHING
     quantization: str | None = None
     deprecated_on: str | None = None
     responses_only: bool = False
+    rolling: bool = False
+    disagreement: dict[str, dict[str, str | int]] = msgspec.field(default_factory=dict)
 
 
 _decode = json.Decoder[_Row](_Row).decode
@@ -64,20 +79,34 @@ def load_offers(providers: Collection[str]) -> dict[str, tuple[Offer, ...]]:
     A provider the catalogue does not know has none. Models that answer only on the Responses API are of the kind
     `responses`, so that nothing takes them for chat models. Lines of other providers are not decoded.
     """
-    offers: dict[str, list[Offer]] = {name: [] for name in providers}
+    offers: dict[str, dict[str, Offer]] = {name: {} for name in providers}
     shared: dict[object, Any] = {}
     for line in _lines(frozenset(name.encode() for name in providers)):
         offer = parse_offer(line, shared)
-        offers[offer.provider].append(offer)
-    return {name: tuple(found) for name, found in offers.items()}
+        sold = offers[offer.provider]
+        first = sold.get(offer.upstream_id)
+        sold[offer.upstream_id] = offer if first is None else with_second_opinion(first, offer)
+    return {name: tuple(sold.values()) for name, sold in offers.items()}
 
 
 def _lines(providers: frozenset[bytes]) -> Iterator[bytes]:
-    with resources.files("headgate.catalog").joinpath("data/offers.jsonl").open("rb") as file:
-        for line in file:
-            start = line.index(_PROVIDER) + len(_PROVIDER)
-            if line[start : line.index(b'"', start)] in providers:
-                yield line
+    for name in _FILES:
+        with resources.files("headgate.catalog").joinpath(name).open("rb") as file:
+            for line in file:
+                start = line.index(_PROVIDER) + len(_PROVIDER)
+                if line[start : line.index(b'"', start)] in providers:
+                    yield line
+
+
+def with_second_opinion(first: Offer, second: Offer) -> Offer:
+    """An offer as its own row has it; where it knows no price, with the one another source has for the same id."""
+    if first.price != _NO_PRICE or second.price == _NO_PRICE:
+        return first
+    described = dict.fromkeys(_DESCRIBED, first.price_source) | dict(first.sources)
+    sources = tuple((name, source) for name, source in described.items() if getattr(first, name))
+    return msgspec.structs.replace(
+        first, price=second.price, terms=second.terms, price_source=second.price_source, sources=sources
+    )
 
 
 def parse_offer(line: bytes, shared: dict[object, Any] | None = None) -> Offer:
@@ -97,6 +126,7 @@ def parse_offer(line: bytes, shared: dict[object, Any] | None = None) -> Offer:
         () if known is None else known.tier_percent,
     )
     source = source_of(row.price_source, row.sources)
+    sources = _other_sources(row, source)
     return Offer(
         provider=row.provider,
         upstream_id=row.upstream_id,
@@ -107,13 +137,25 @@ def parse_offer(line: bytes, shared: dict[object, Any] | None = None) -> Offer:
         terms=keep(terms, terms),
         price_source=keep(source, source),
         context_tokens=row.context_tokens,
+        max_input_tokens=row.max_input_tokens,
         max_output_tokens=row.max_output_tokens,
         capabilities=keep(row.capabilities, row.capabilities),
+        lacks=keep(row.lacks, row.lacks),
         quantization=row.quantization,
         retired=row.status == "retired",
         unconfirmed=row.status == "unconfirmed",
         deprecated_on=row.deprecated_on,
+        disputed=is_disputed(row.disagreement),
+        rolling=row.rolling,
+        sources=keep(sources, sources),
     )
+
+
+def _other_sources(row: _Row, price_source: str) -> tuple[tuple[str, str], ...]:
+    """The figures of a row that come from another source than its prices do, and from which."""
+    if not row.sources or row.sources[0].label == price_source:
+        return ()
+    return tuple((name, row.sources[0].label) for name in _DESCRIBED if getattr(row, name))
 
 
 def _price(row: _Row, units: UnitRates) -> Price:

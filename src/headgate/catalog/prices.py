@@ -6,8 +6,9 @@ Prices are decimal strings in USD per million tokens; what is missing is unknown
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, time
+from decimal import Decimal
 
 import msgspec
 
@@ -18,6 +19,10 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _DAY_MINUTES = 1440
 _REQUESTS = 1000
 """Fees are listed for so many requests."""
+_PRICE = "_usd_per_mtok"
+"""How the names of prices end."""
+_TIERS = "tiers"
+_APART = Decimal("0.1")
 
 
 class Rates(msgspec.Struct):
@@ -62,6 +67,11 @@ class Source(msgspec.Struct):
 
     name: str
     as_of: str | None = None
+
+    @property
+    def label(self) -> str:
+        """As offers name it."""
+        return self.name if self.as_of is None else f"{self.name}, {self.as_of}"
 
 
 NO_UNITS = UnitRates()
@@ -114,9 +124,24 @@ def source_of(chosen: str | None, sources: Iterable[Source]) -> str:
     """The name and date of the source the prices were taken from: the chosen one, else the first."""
     named = list(sources)
     source = next((one for one in named if one.name == chosen), named[0] if named else None)
-    if source is None:
-        return ""
-    return source.name if source.as_of is None else f"{source.name}, {source.as_of}"
+    return "" if source is None else source.label
+
+
+def is_disputed(disagreement: Mapping[str, Mapping[str, str | int]]) -> bool:
+    """Whether sources are more than 10 % apart about a price, going by the values each of them gives for a figure.
+
+    Raises ValueError (decimal.InvalidOperation) for a price that is none.
+    """
+    for figure, values in disagreement.items():
+        if figure == _TIERS:
+            # One source says that long prompts cost more and by how much; where the other has no tiers, or others,
+            # they are further apart than that.
+            return True
+        if figure.endswith(_PRICE):
+            prices = [Decimal(value) for value in values.values()]
+            if max(prices) - min(prices) > max(prices) * _APART:
+                return True
+    return False
 
 
 def _minutes(span: str) -> tuple[int, int]:
