@@ -25,6 +25,7 @@ from headgate.endpoints.table import Endpoints
 from headgate.gateway.gateway import Gateway
 from headgate.ledger.journal import Journal
 from headgate.publishing import Publisher, StoreWatcher
+from headgate.routing.observed import Observed
 from headgate.settings import Settings
 from headgate.store.engine import Store
 from headgate.types.principal import Principal
@@ -125,8 +126,9 @@ async def run(
             complain=log.warning,
         )
         pool = Pool()
+        observed = Observed()
         control = OperatorPaths(lambda: _control(store, kept, publisher, watcher, env, settings))
-        endpoints = Endpoints(publisher, Gateway(Caller(pool, env), loop.time, kept.books), control)
+        endpoints = Endpoints(publisher, Gateway(Caller(pool, env), loop.time, kept.books, observed), control)
         server = Server(
             server_config(endpoints, drain_s=drain_s),
             on_listening=lambda: on_listening(publisher.current),

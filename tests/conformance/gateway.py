@@ -14,6 +14,7 @@ from headgate.config.compile import compile_snapshot
 from headgate.config.load import load_document
 from headgate.dialects.openai.request import parse_request
 from headgate.gateway.gateway import Gateway
+from headgate.routing.observed import Observed
 from headgate.types.deployment import Operation
 from headgate.types.principal import Principal
 from headgate.types.request import Account, Request, RequestIds
@@ -64,7 +65,7 @@ def snapshot_of(document: Mapping[str, object], folder: Path) -> Snapshot:
 async def running_gateway() -> AsyncIterator[Gateway]:
     pool = Pool()
     try:
-        yield Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books())
+        yield Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books(), Observed())
     finally:
         await pool.close()
 

@@ -19,6 +19,7 @@ from headgate.gateway.booking import Books
 from headgate.gateway.gateway import Gateway
 from headgate.ledger.budget import MemoryBudgets
 from headgate.ledger.limits import MemoryLimiter
+from headgate.routing.observed import Observed
 from headgate.types.entry import Entry
 from headgate.types.snapshot import Snapshot
 from headgate.upstream.call import Caller
@@ -115,7 +116,9 @@ async def running(
     published = Published(snapshot_of(document, env))
     pool = Pool()
     ledger = KeptEntries()
-    endpoints = Endpoints(published, Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books(ledger)))
+    endpoints = Endpoints(
+        published, Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books(ledger), Observed())
+    )
     config = server_config(endpoints, connection=connection, drain_s=DRAIN_S)
     config.load()
     server = EmbeddedServer(config, on_listening=lambda: None, on_hangup=lambda: None)

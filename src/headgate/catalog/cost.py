@@ -62,7 +62,7 @@ def reckon(offer: Offer, usage: Usage, at: float) -> Cost:
         price, source = at_service_tier(price, terms, usage.service_tier, source)
     computed = None if price is None else cost_pusd(price, usage)
     if computed is not None and terms is not None and terms.request_fees:
-        computed += _fee(terms, usage.search_size)
+        computed += fee(terms, usage.search_size)
     if computed is not None and computed > MAX_COST_PUSD:
         computed = None
     reported = usage.reported_pusd
@@ -137,6 +137,15 @@ def dearest(offer: Offer, input_tokens: int, asked_tier: str | None, *, writes: 
     return Dearest(entered, written, max((fee for _, fee in fees), default=0))
 
 
+def fee(terms: Terms, search_size: str | None) -> int:
+    """What the request itself costs, in pico-dollars, under terms that have fees.
+
+    The highest where nobody says how much was searched.
+    """
+    known = None if search_size is None else named(terms.request_fees, search_size)
+    return max(each for _, each in terms.request_fees) if known is None else known
+
+
 # Inside
 
 
@@ -153,12 +162,6 @@ def _dearest_output(price: Price) -> int:
     return max(
         price.output_pusd_per_mtok or 0, price.reasoning_pusd_per_mtok or 0, price.audio_output_pusd_per_mtok or 0
     )
-
-
-def _fee(terms: Terms, search_size: str | None) -> int:
-    """What the request itself costs; the highest fee where the provider does not say how much it searched."""
-    fee = None if search_size is None else named(terms.request_fees, search_size)
-    return max(fee for _, fee in terms.request_fees) if fee is None else fee
 
 
 def _disagree(computed: int, reported: int) -> bool:

@@ -60,14 +60,14 @@ def input_bound(envelope: Envelope) -> int:
     if envelope.operation is Operation.EMBEDDING:
         return envelope.size
     fields = envelope.fields
-    text, other = _parts(envelope)
+    text, other = parts(envelope)
     bound = text + other + TEMPLATE_TOKENS
     return bound + TOOLS_TOKENS if "tools" in fields or "functions" in fields else bound
 
 
 def input_estimate(envelope: Envelope) -> int:
     """About how many tokens the input of a request is."""
-    text, other = _parts(envelope)
+    text, other = parts(envelope)
     return text // BYTES_PER_TOKEN + other
 
 
@@ -116,8 +116,8 @@ def asked_tier(envelope: Envelope) -> str | None:
         return None
 
 
-def _parts(envelope: Envelope) -> tuple[int, int]:
-    """Bytes that are text, and tokens of what is not."""
+def parts(envelope: Envelope) -> tuple[int, int]:
+    """Bytes of a request that are text, and tokens of what is not."""
     size = envelope.size
     raw = envelope.fields.get("messages")
     if raw is None:

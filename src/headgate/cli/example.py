@@ -9,8 +9,8 @@ import msgspec
 from headgate.config.load import Loaded
 from headgate.config.variables import sole_variable
 from headgate.providers.sandbox import SANDBOX
-from headgate.routing.plan import KINDS
 from headgate.routing.resolve import pin, resolve
+from headgate.routing.shortlist import KINDS
 from headgate.types.deployment import Candidate, Deployment, Operation
 from headgate.types.principal import Principal
 from headgate.types.secret import Secret

@@ -27,6 +27,7 @@ def check_routes(document: Document, offering: Offering, findings: Findings) -> 
             for index, target in enumerate(targets):
                 _check_target(name, ("models", name, key, index), target, document, offering, findings)
         _check_repeats(name, route, findings)
+        _check_weights(name, route, findings)
 
 
 def targets_of(document: Document) -> list[str]:
@@ -54,6 +55,29 @@ def _check_repeats(name: str, route: RoutePart, findings: Findings) -> None:
             seen.add(target)
 
 
+def _check_weights(name: str, route: RoutePart, findings: Findings) -> None:
+    for target in route.weights:
+        if target not in route.targets:
+            path: Path = ("models", name, "weights", target)
+            findings.problem(
+                path, f"{findings.shown(path, target)} is none of the targets{_near(target, route.targets)}"
+            )
+
+
+def _check_admitted(path: Path, target: str, variants: list[Offer], route: RoutePart, findings: Findings) -> None:
+    """A target of which nobody has the plain serving leads somewhere only where the route admits another."""
+    kinds = sorted({offer.variant for offer in variants if offer.variant is not None})
+    if "*" in route.variants or set(kinds) & {*route.variants}:
+        _warn_of_age(path, variants, findings)
+        return
+    named = ", ".join(_served(offer) for offer in variants[:_SUGGESTIONS])
+    findings.problem(
+        path,
+        f"{findings.shown(path, target)} is served only as a variant here ({', '.join(kinds)}): name it ({named}), or "
+        f"admit it with variants: [{', '.join(kinds)}]",
+    )
+
+
 def _check_target(
     name: str, path: Path, target: str, document: Document, offering: Offering, findings: Findings
 ) -> None:
@@ -65,8 +89,11 @@ def _check_target(
             findings.problem(path, f"no configured provider offers anything that fits {shown}")
         return
     choices = offering.resolve(target)
+    variants = offering.variants(target)
     if choices:
         _warn_of_age(path, [choice.offer for choice in choices], findings)
+    elif variants:
+        _check_admitted(path, target, [choice.offer for choice in variants], document.models[name], findings)
     elif not _cannot_judge(target, findings):
         if findings.comes_from_variables(path):
             # Every part of it may be a secret in the wrong place: no part is named, only what is near.

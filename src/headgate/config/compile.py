@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
+from headgate.catalog.copies import CopyOf
 from headgate.config.document import (
     Document,
     HealthPart,
@@ -16,7 +18,7 @@ from headgate.config.document import (
 from headgate.config.entries import settled_row
 from headgate.config.fields import split_auth_header
 from headgate.config.keys import declared_keys
-from headgate.config.offering import Offering, offers_of
+from headgate.config.offering import Choice, Named, Offering, offers_of
 from headgate.providers.provider import Provider
 from headgate.providers.quirks import QUIRKS
 from headgate.providers.sandbox import FAULTS, MODELS, SANDBOX, Pace, sandbox_scripts
@@ -34,7 +36,12 @@ Deployments = Mapping[tuple[str, str], tuple[Deployment, ...]]
 
 
 def compile_snapshot(
-    document: Document, *, revision: int, created: int, issued_keys: Mapping[bytes, Principal]
+    document: Document,
+    *,
+    revision: int,
+    created: int,
+    issued_keys: Mapping[bytes, Principal],
+    shelf: CopyOf | None = None,
 ) -> Snapshot:
     """Turn a checked document into what requests read.
 
@@ -42,12 +49,12 @@ def compile_snapshot(
     while the document declares none. Raises ValueError for a target that nobody offers, which a checked document
     does not hold.
     """
-    offers = offers_of(document)
+    offers = offers_of(document, shelf)
     offering = Offering(offers)
     deployments = _deployments(document, offers)
     routes = [_route(name, part, document, offering, deployments) for name, part in document.models.items()]
     patterns = [route for route in routes if "*" in route.name]
-    models = _models(offering, deployments)
+    models = _entries(offering.names, deployments)
     return Snapshot(
         revision=revision,
         created=created,
@@ -64,6 +71,7 @@ def compile_snapshot(
         },
         catch_all=_catch_all(document, patterns),
         models=models,
+        aliases=_entries(offering.aliases, deployments),
         listed=_listed(document, routes, models),
         providers=tuple(document.providers),
         max_body_bytes=document.server.max_body_mb * _MEBIBYTE,
@@ -141,10 +149,16 @@ def _route(name: str, part: RoutePart, document: Document, offering: Offering, d
     """A route whose name holds a `*` keeps its targets as written; they mean something once a request names a model."""
     pattern = "*" in name
     timeouts = part.timeouts
+    if not pattern and (
+        lost := [one for one in (*part.targets, *part.fallback) if not _means_something(one, offering)]
+    ):
+        raise ValueError(f"the document was not checked: nobody offers {lost[0]!r}")
     return Route(
         name=name,
-        targets=() if pattern else _candidates(part.targets, offering, deployments),
-        fallback=() if pattern else _candidates(part.fallback, offering, deployments),
+        targets=() if pattern else _candidates(part.targets, offering.resolve, deployments, part.weights),
+        fallback=() if pattern else _candidates(part.fallback, offering.resolve, deployments),
+        variants=() if pattern else _candidates(part.targets, offering.variants, deployments, part.weights),
+        admits=frozenset(part.variants),
         templates=tuple(part.targets) if pattern else (),
         fallback_templates=tuple(part.fallback) if pattern else (),
         order=part.policy,
@@ -162,26 +176,41 @@ def _route(name: str, part: RoutePart, document: Document, offering: Offering, d
     )
 
 
-def _candidates(targets: Iterable[str], offering: Offering, deployments: Deployments) -> tuple[Candidate, ...]:
+def _means_something(target: str, offering: Offering) -> bool:
+    return bool(offering.resolve(target) or offering.variants(target))
+
+
+def _candidates(
+    targets: Iterable[str],
+    choices_of: Callable[[str], tuple[Choice, ...]],
+    deployments: Deployments,
+    weights: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[Candidate, ...]:
+    """The deployments behind targets, each once. A target's weight is shared by the offers it stands for."""
     found: dict[tuple[int, str], Candidate] = {}
     for target in targets:
-        choices = offering.resolve(target)
-        if not choices:
-            raise ValueError(f"the document was not checked: nobody offers {target!r}")
+        choices = choices_of(target)
+        weight = weights.get(target, 1.0) / max(len(choices), 1)
         for choice in choices:
-            for deployment in deployments[choice.offer.provider, choice.offer.upstream_id]:
-                found.setdefault((id(deployment), choice.upstream_id), Candidate(deployment, choice.upstream_id))
+            ones = deployments[choice.offer.provider, choice.offer.upstream_id]
+            total = sum(one.credential.weight for one in ones)
+            for one in ones:
+                found.setdefault((id(one), choice.upstream_id), Candidate(one, choice.upstream_id, weight / total))
     return tuple(found.values())
 
 
-def _models(offering: Offering, deployments: Deployments) -> dict[str, ModelEntry]:
+def _entries(names: Mapping[str, Named], deployments: Deployments) -> dict[str, ModelEntry]:
+    def of(offers: Iterable[Offer]) -> tuple[Deployment, ...]:
+        return tuple(one for offer in offers for one in deployments[offer.provider, offer.upstream_id])
+
     return {
         name: ModelEntry(
             name=name,
-            model=offers[0].model,
-            deployments=tuple(one for offer in offers for one in deployments[offer.provider, offer.upstream_id]),
+            model=(*named.plain, *named.variants)[0].model,
+            deployments=of(named.plain),
+            variants=of(named.variants),
         )
-        for name, offers in offering.names.items()
+        for name, named in names.items()
     }
 
 
@@ -191,7 +220,9 @@ def _listed(document: Document, routes: Iterable[Route], models: Mapping[str, Mo
     names = [
         name
         for name, entry in models.items()
-        if any(not one.offer.retired and one.offer.kind in _LISTED_KINDS for one in entry.deployments)
+        if any(
+            not one.offer.retired and one.offer.kind in _LISTED_KINDS for one in (*entry.deployments, *entry.variants)
+        )
     ]
     tame, faulty = (MODELS, FAULTS) if SANDBOX.name in document.providers else ({}, {})
     return tuple(

@@ -28,6 +28,7 @@ from headgate.config.fields import (
     Rate,
     Retries,
     Seconds,
+    Share,
     SharedUrl,
     StoreUrl,
     Text,
@@ -285,6 +286,12 @@ class RoutePart(Policies):
     targets: list[Name] = Field(min_length=1, description="provider/id, a slug, or a provider's own id.")
     policy: Order = Field(default=Order.CHEAPEST, description="How targets are put in order.")
     fallback: list[Name] = Field(default=[], description="Tried, in order, when every target has failed.")
+    variants: list[Text] = Field(
+        default=[], description="Servings other than the plain one its targets may stand for: turbo, fp8, …, * for any."
+    )
+    weights: dict[str, Share] = Field(
+        default={}, description="Shares of the traffic under the policy weighted, by target. Default 1 each."
+    )
     workspaces: Workspaces = Field(default=DEFAULT_WORKSPACES, description="Who may use it: names, or * for everybody.")
 
 
@@ -305,6 +312,14 @@ class LedgerPart(Part):
     )
 
 
+class CatalogPart(Part):
+    """What is known of models beyond what is packaged."""
+
+    refresh_hours: Whole = Field(
+        default=24, ge=0, le=720, description="Hours after which the providers' lists are fetched again; 0 is never."
+    )
+
+
 def _empty_mapping(value: Any) -> Any:
     return {} if value is None else value
 
@@ -318,6 +333,7 @@ class Document(Policies):
         default=None, description="Where replicas share limits and health. Default memory."
     )
     ledger: LedgerPart = Field(default=LedgerPart(), description="The record of every request.")
+    catalog: CatalogPart = Field(default=CatalogPart(), description="What providers publish about their models.")
     keys: list[KeyPart] = Field(
         default=[],
         description="Virtual keys. With none here the one made at the first run counts, else only these do.",

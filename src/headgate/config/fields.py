@@ -208,6 +208,15 @@ Name = Annotated[str, AfterValidator(_one_star)]
 # Bounds stand before the validator: behind it, on a value that may be absent, they reach no JSON Schema.
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_not_bool)]
+_MAX_SHARE = 1_000_000
+
+
+def _share(value: float) -> float:
+    if not 0 < value <= _MAX_SHARE:
+        refuse(f"must be more than 0, and at most {_MAX_SHARE}")
+    return value
+
+
 Rate = Annotated[int, Field(ge=1, le=_MAX_RATE), BeforeValidator(_not_bool)]
 Places = Annotated[int, Field(ge=1, le=_MAX_PLACES), BeforeValidator(_not_bool)]
 Retries = Annotated[int, Field(ge=0, le=10), BeforeValidator(_not_bool)]
@@ -218,6 +227,13 @@ Seconds = Annotated[
     BeforeValidator(_not_bool),
     AfterValidator(_seconds),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MAX_SECONDS}),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(_not_bool),
+    Field(allow_inf_nan=False),
+    AfterValidator(_share),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MAX_SHARE}),
 ]
 Pause = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False), BeforeValidator(_not_bool)]
 CredentialText = Annotated[Secret, PlainValidator(_credential), _TEXT]

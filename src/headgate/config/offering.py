@@ -12,12 +12,25 @@ from typing import NamedTuple
 
 import msgspec
 
+from headgate.catalog.copies import CopyOf
+from headgate.catalog.identity import Identity, load_identity
 from headgate.catalog.offers import load_offers
-from headgate.config.document import Document, ModelPart, PricesPart, TierPart
+from headgate.catalog.overlay import overlay
+from headgate.config.document import Document, ModelPart, PricesPart, ProviderPart, TierPart
 from headgate.config.entries import row_of
 from headgate.routing.names import matches
+from headgate.routing.requirements import WORDS
 from headgate.types.deployment import DOCUMENT, Offer
 from headgate.types.money import Price, Terms, Tier, pusd_per_mtok
+
+CAPABILITIES = frozenset(WORDS)
+"""Everything a request may require."""
+
+SYNONYMS = {"images": "vision", "audio": "audio_in", "files": "pdf"}
+"""Words a document may use for the catalogue's."""
+
+UNQUANTISED = frozenset({"bf16", "fp16", "fp32"})
+"""How weights are stored that nobody has made smaller."""
 
 _FREE = Price(input_pusd_per_mtok=0, output_pusd_per_mtok=0)
 """What an answer costs that is made in this process."""
@@ -30,6 +43,17 @@ class Choice(NamedTuple):
     upstream_id: str
 
 
+class Named(NamedTuple):
+    """What a name that is no pin stands for: the offers it means, and other servings of the same weights (quantised,
+    turbo, …), which a request gets only where it or its route admits them."""
+
+    plain: tuple[Offer, ...] = ()
+    variants: tuple[Offer, ...] = ()
+
+
+NOTHING = Named()
+
+
 class Offering:
     """Offers by provider and by name."""
 
@@ -40,9 +64,10 @@ class Offering:
             self.pins[provider] = {offer.upstream_id: offer for offer in sold if "*" not in offer.upstream_id}
             if stars := tuple(offer for offer in sold if "*" in offer.upstream_id):
                 self.open[provider] = stars
-        self.names = _by_name(
-            offer for provider, ids in self.pins.items() if not _is_in_process(provider) for offer in ids.values()
-        )
+        named = [offer for provider, ids in self.pins.items() if not _is_in_process(provider) for offer in ids.values()]
+        served = _Served(named)
+        self.names = served.names()
+        self.aliases = served.aliases(load_identity({offer.model for offer in named}), self.names)
 
     def pin(self, target: str) -> tuple[Choice, ...]:
         """What `provider/upstream-id` means; empty when the provider is unknown or does not offer the id."""
@@ -60,18 +85,29 @@ class Offering:
         found = self.pin(target)
         if found:
             return found
-        return tuple(Choice(offer, offer.upstream_id) for offer in self.names.get(target, ()))
+        return tuple(Choice(offer, offer.upstream_id) for offer in self.meant(target).plain)
+
+    def variants(self, target: str) -> tuple[Choice, ...]:
+        """Other servings of the weights behind a target that is no pin: those that have to be admitted."""
+        if self.pin(target):
+            return ()
+        return tuple(Choice(offer, offer.upstream_id) for offer in self.meant(target).variants)
+
+    def meant(self, name: str) -> Named:
+        """What a slug, a provider's own id or another spelling of it stands for; nothing for any other name."""
+        return self.names.get(name) or self.aliases.get(name) or NOTHING
 
     def can_match(self, target: str) -> bool:
         """Whether a target with a `*` can come to mean anything these providers offer."""
         provider, slash, pattern = target.partition("/")
         if slash and pattern and provider in self.pins:
             return True
-        return any(matches(target, name) for name in self.names)
+        return any(matches(target, name) for names in (self.names, self.aliases) for name in names)
 
 
-def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
-    """Every provider of the document with what it sells: the catalog's offers, the declared ones laid over them.
+def offers_of(document: Document, shelf: CopyOf | None = None) -> dict[str, tuple[Offer, ...]]:
+    """Every provider of the document with what it sells: the catalog's offers, what the provider's list says of them,
+    and the declared ones laid over both. `shelf` has the lists.
 
     A provider of which nothing is known offers `*`: any id, reached by the provider's name alone. So does the one
     in this process, whatever is declared for it.
@@ -80,15 +116,24 @@ def offers_of(document: Document) -> dict[str, tuple[Offer, ...]]:
     slugs = _slugs(offer for offers in known.values() for offer in offers)
     result: dict[str, tuple[Offer, ...]] = {}
     for name, entry in document.providers.items():
-        offers = {offer.upstream_id: offer for offer in known.get(name, ())}
+        packaged = known.get(name, ())
+        offers = {offer.upstream_id: offer for offer in _with_list(name, entry, packaged, shelf)}
         for part in entry.models:
             offers[part.id] = _declared(name, part, offers.get(part.id), slugs.get(part.id))
         in_process = _is_in_process(name)
-        if in_process or not offers:
+        if in_process or not (packaged or entry.models):
             price = _FREE if in_process else Price()
             offers["*"] = Offer(provider=name, upstream_id="*", model="*", kind="any", price=price)
         result[name] = tuple(offers.values())
     return result
+
+
+def _with_list(name: str, entry: ProviderPart, offers: tuple[Offer, ...], shelf: CopyOf | None) -> tuple[Offer, ...]:
+    """The packaged offers with the last good copy of the provider's list laid over them, where there is one."""
+    secrets = [one.api_key for one in entry.credentials or ()] or [entry.api_key]
+    named = tuple(secret for secret in secrets if secret is not None)
+    listed = None if shelf is None else shelf(name, entry.base_url or "", named)
+    return offers if listed is None else overlay(offers, listed, name)
 
 
 def _is_in_process(provider: str) -> bool:
@@ -110,6 +155,7 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
     `slug` is the model that other providers mean by the same id: a declared id that others use too is theirs.
     """
     kind = part.kind or (known.kind if known else "any")
+    can = None if part.capabilities is None else frozenset(SYNONYMS.get(word, word) for word in part.capabilities)
     base = known or Offer(provider=provider, upstream_id=part.id, model=slug or part.id, terms=_usual_terms(provider))
     return msgspec.structs.replace(
         base,
@@ -120,12 +166,27 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
         price_source=DOCUMENT if _names_a_price(part) or part.tiers is not None else base.price_source,
         context_tokens=part.context_tokens or base.context_tokens,
         max_output_tokens=part.max_output_tokens or base.max_output_tokens,
-        capabilities=base.capabilities if part.capabilities is None else frozenset(part.capabilities),
+        capabilities=base.capabilities if can is None else can | _implied(can),
+        # What the operator lists is all of it.
+        lacks=base.lacks if can is None else CAPABILITIES - can - _implied(can),
         quantization=part.quantization or base.quantization,
+        variant=_variant(part, base),
         retired=False,
         unconfirmed=False,
         declared=True,
     )
+
+
+def _implied(can: frozenset[str]) -> frozenset[str]:
+    """Whoever keeps to a schema writes JSON."""
+    return frozenset({"json_object"}) if "json_schema" in can else frozenset()
+
+
+def _variant(part: ModelPart, known: Offer) -> str | None:
+    """A quantised serving is another than the plain one, unless the catalogue has it that way already."""
+    if part.quantization is None or known.variant is not None or part.quantization.lower() in UNQUANTISED:
+        return known.variant
+    return part.quantization
 
 
 def _price(part: PricesPart, known: Price, kind: str) -> Price:
@@ -180,25 +241,46 @@ def _either(usd: Decimal | None, known_pusd: int | None) -> int | None:
     return known_pusd if usd is None else pusd_per_mtok(usd)
 
 
-def _by_name(offers: Iterable[Offer]) -> dict[str, tuple[Offer, ...]]:
-    """Every slug and every provider's own id, and the offers of the weights it names."""
-    served: dict[tuple[str, str | None], list[Offer]] = {}
-    by_slug: dict[str, list[Offer]] = {}
-    by_id: dict[str, list[Offer]] = {}
-    for offer in offers:
-        served.setdefault((offer.model, offer.variant), []).append(offer)
-        by_slug.setdefault(offer.model, []).append(offer)
-        by_id.setdefault(offer.upstream_id, []).append(offer)
-    names = {own_id: _same_weights(own, served) for own_id, own in by_id.items()}
-    for slug, every in by_slug.items():
-        # An id that is spelt like a slug but is another model stays reachable by its pin only.
-        plain = served.get((slug, None), [])
-        own = [offer for offer in by_id.get(slug, ()) if offer.model == slug and offer.variant is not None]
-        names[slug] = [*plain, *own] or every
-    return {name: tuple(sorted(found, key=lambda offer: offer.retired)) for name, found in names.items()}
+class _Served:
+    """Offers by the weights and the serving they are."""
+
+    def __init__(self, offers: Iterable[Offer]) -> None:
+        self._servings: dict[str, dict[str | None, list[Offer]]] = {}
+        self._by_id: dict[str, list[Offer]] = {}
+        for offer in offers:
+            self._servings.setdefault(offer.model, {}).setdefault(offer.variant, []).append(offer)
+            self._by_id.setdefault(offer.upstream_id, []).append(offer)
+
+    def names(self) -> dict[str, Named]:
+        """Every slug and every provider's own id, and what it stands for."""
+        names = {own_id: self._of_id(own) for own_id, own in self._by_id.items()}
+        for slug in self._servings:
+            named = self._of(slug, None)
+            # An id that is spelt like a slug but is another model stays reachable by its pin only. One that is another
+            # serving of it is what the name stands for only where nobody has the plain one.
+            own = [offer for offer in self._by_id.get(slug, ()) if offer.model == slug]
+            names[slug] = self._of_id(own) if own and not named.plain else named
+        return names
+
+    def aliases(self, identity: Identity, names: Mapping[str, Named]) -> dict[str, Named]:
+        """Further spellings of the same weights, unless they are names of something here."""
+        return {
+            name: named
+            for name, meaning in identity.meanings.items()
+            if name not in names and meaning.slug in self._servings
+            if any(named := self._of(meaning.slug, meaning.variant))
+        }
+
+    def _of(self, slug: str, variant: str | None) -> Named:
+        servings = self._servings[slug]
+        others = [] if variant is not None else [offer for kind, sold in servings.items() if kind for offer in sold]
+        return Named(_retired_last(servings.get(variant, ())), _retired_last(others))
+
+    def _of_id(self, own: list[Offer]) -> Named:
+        """An id means its model at every provider, unless two providers mean different models by it."""
+        meanings = {(offer.model, offer.variant) for offer in own}
+        return self._of(*meanings.pop()) if len(meanings) == 1 else Named(_retired_last(own))
 
 
-def _same_weights(own: list[Offer], served: Mapping[tuple[str, str | None], list[Offer]]) -> list[Offer]:
-    """An id means its model at every provider, unless two providers mean different models by it."""
-    meanings = {(offer.model, offer.variant) for offer in own}
-    return served[meanings.pop()] if len(meanings) == 1 else own
+def _retired_last(offers: Iterable[Offer]) -> tuple[Offer, ...]:
+    return tuple(sorted(offers, key=lambda offer: offer.retired))

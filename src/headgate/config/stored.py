@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import ValidationError
 
+from headgate.catalog.copies import CopyOf
 from headgate.config.compile import compile_snapshot
 from headgate.config.document import CredentialPart, Document, ProviderPart, RoutePart
 from headgate.config.entries import complete, is_hosted, row_of
@@ -41,13 +42,21 @@ class Compiled(msgspec.Struct, frozen=True):
 class Compiler:
     """Makes snapshots. What a workspace reads is made anew only when something of it has changed.
 
-    `issued` are keys made outside document and store; they count while the document declares none.
+    `issued` are keys made outside document and store; they count while the document declares none. `shelf` has the
+    lists that providers publish; `forget` when one has changed.
     """
 
-    def __init__(self, open_secret: Open, env: Mapping[str, str], issued: Mapping[bytes, Principal]) -> None:
+    def __init__(
+        self,
+        open_secret: Open,
+        env: Mapping[str, str],
+        issued: Mapping[bytes, Principal],
+        shelf: CopyOf | None = None,
+    ) -> None:
         self._open = open_secret
         self._env = env
         self._issued = issued
+        self._shelf = shelf
         self._views: dict[str, tuple[tuple[object, ...], Compiled]] = {}
 
     def __call__(self, document: Document, everything: Everything, *, revision: int, created: int) -> Compiled:
@@ -69,6 +78,10 @@ class Compiler:
         )
         return Compiled(snapshot, tuple(problem for view in views.values() for problem in view.problems))
 
+    def forget(self) -> None:
+        """Make every workspace's view anew the next time."""
+        self._views = {}
+
     def _view(self, name: str, document: Document, everything: Everything, revision: int, created: int) -> Compiled:
         credentials = [one for one in everything.credentials if one.credential.workspace == name]
         routes = [one for one in everything.routes if one.workspace == name]
@@ -78,8 +91,8 @@ class Compiler:
             return known[1]
         problems: list[str] = []
         own = workspace_document(document, name, self._secrets(credentials, problems), self._env, problems)
-        own = _with_routes(own, routes, problems)
-        snapshot = compile_snapshot(own, revision=revision, created=created, issued_keys={})
+        own = _with_routes(own, routes, problems, self._shelf)
+        snapshot = compile_snapshot(own, revision=revision, created=created, issued_keys={}, shelf=self._shelf)
         compiled = Compiled(snapshot, tuple(problems))
         self._views[name] = made_of, compiled
         return compiled
@@ -159,7 +172,7 @@ def _own(entry: ProviderPart) -> list[CredentialPart]:
     return [CredentialPart.model_construct(name="default", api_key=entry.api_key, weight=1.0)]
 
 
-def _with_routes(document: Document, records: list[RouteRecord], problems: list[str]) -> Document:
+def _with_routes(document: Document, records: list[RouteRecord], problems: list[str], shelf: CopyOf | None) -> Document:
     """The document with the workspace's own routes; targets that lead nowhere here are left out."""
     routes = dict(document.models)
     for record in records:
@@ -167,7 +180,7 @@ def _with_routes(document: Document, records: list[RouteRecord], problems: list[
             routes[record.name] = RoutePart.model_validate(json.parse(record.definition.encode()))
         except (ValidationError, json.DecodeError):
             problems.append(f"the route {record.name!r} of {record.workspace} is not used: it cannot be read any more")
-    offering = Offering(offers_of(document))
+    offering = Offering(offers_of(document, shelf))
     kept: dict[str, RoutePart] = {}
     for name, part in routes.items():
         lost = [target for target in (*part.targets, *part.fallback) if not _leads_somewhere(target, offering)]
@@ -185,7 +198,7 @@ def route_problems(snapshot: Snapshot, part: RoutePart) -> list[str]:
     problems = []
     for target in (*part.targets, *part.fallback):
         provider, slash, _ = target.partition("/")
-        known = bool(pin(snapshot, target)) or target in snapshot.models
+        known = bool(pin(snapshot, target)) or target in snapshot.models or target in snapshot.aliases
         if known or ("*" in target and slash and provider in snapshot.providers):
             continue
         near = nearest(target, [*snapshot.models, *(f"{name}/…" for name in snapshot.providers)], 1)
@@ -195,7 +208,7 @@ def route_problems(snapshot: Snapshot, part: RoutePart) -> list[str]:
 
 
 def _leads_somewhere(target: str, offering: Offering) -> bool:
-    return offering.can_match(target) if "*" in target else bool(offering.resolve(target))
+    return offering.can_match(target) if "*" in target else bool(offering.resolve(target) or offering.variants(target))
 
 
 def _called(sealed: SealedCredential) -> str:

@@ -53,16 +53,11 @@ NOT_YET_ENFORCED: tuple[Unenforced, ...] = (
     *_at_every_level("health", "not enforced yet: a failing deployment does not sit out"),
     *_at_every_level("hold", "not enforced yet: a stream is sent from its first content on"),
     *_at_every_level("hedge", "not enforced yet: there is no second attempt beside a slow one"),
-    Unenforced(path=("models", ANY, "fallback"), message="not enforced yet: it is not tried when the targets fail"),
-    Unenforced(
-        path=("models", ANY, "policy"),
-        only=frozenset({"fastest", "balanced", "weighted"}),
-        message="not enforced yet: the targets are taken in the order they are written",
-    ),
     Unenforced(
         path=("providers", ANY, "credentials", 1),
-        message="not enforced yet: only the first credential is used while it works, whatever the weights",
+        message="not enforced yet: requests are shared out by their weights, but when one fails no other is tried",
     ),
+    Unenforced(path=("models", ANY, "fallback"), message="not enforced yet: it is not tried when the targets fail"),
 )
 
 

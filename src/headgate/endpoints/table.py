@@ -112,7 +112,7 @@ class Endpoints:
                     envelope=parse_request(operation, body),
                     at_us=at_us,
                     arrived=arrived,
-                    order=parse_order(head.order) or principal.order,
+                    order=parse_order(head.order),
                     total_s=parse_timeout(head.timeout_s),
                 )
             except GatewayError as error:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from headgate.catalog.estimate import EXPECTED_OUTPUT_TOKENS, input_estimate
-from headgate.errors import InvalidRequest, LedgerFull, NotAllowed
+from headgate.errors import LedgerFull, NotAllowed
 from headgate.gateway.booking import Booking, Books
-from headgate.types.principal import ANY_MODEL, Principal
+from headgate.types.principal import Principal
 from headgate.types.request import Request
-from headgate.wire.json import DecodeError, Decoder, Raw
-
-_names = Decoder[list[str] | None](list[str] | None)
 
 
 async def admit(books: Books, request: Request, booking: Booking) -> None:
@@ -19,9 +16,8 @@ async def admit(books: Books, request: Request, booking: Booking) -> None:
     """
     principal, envelope = request.principal, request.envelope
     _check(principal, envelope.model, "model")
-    if (principal.models != ANY_MODEL or principal.ceiling != ANY_MODEL) and "models" in envelope.fields:
-        # One provider takes a list of further models to fall back on; a limited key must not get round its limit.
-        for model in _further_models(envelope.fields["models"]):
+    if envelope.preferences is not None:
+        for model in envelope.preferences.models:
             _check(principal, model, "models")
     if books.ledger.refuses:
         raise LedgerFull("no record of this request could be kept, and this gateway serves none without one")
@@ -36,10 +32,3 @@ def _check(principal: Principal, model: str, param: str) -> None:
     if not principal.may_use(model):
         allowed = ", ".join(principal.models[:5])
         raise NotAllowed(f"the key {principal.key!r} may not use {model[:200]!r}; it may use: {allowed}", param=param)
-
-
-def _further_models(raw: Raw) -> list[str]:
-    try:
-        return _names.decode(raw) or []
-    except DecodeError:
-        raise InvalidRequest("`models` must be a list of names", param="models", code="invalid_type") from None

@@ -9,9 +9,9 @@ from headgate.gateway.booking import Booking, Books
 from headgate.ledger.budget import BudgetExceeded
 from headgate.types.deployment import Operation
 from headgate.types.money import Price
-from headgate.types.request import Dropped, Envelope, Plan, Request
+from headgate.types.request import Envelope, Plan, Request
 
-UNPRICED_FIELDS = ("models", "plugins")
+UNPRICED_FIELDS = ("plugins",)
 
 
 async def hold_budget(books: Books, request: Request, made: Plan, booking: Booking) -> Plan:
@@ -55,25 +55,20 @@ def _priced(request: Request, made: Plan) -> tuple[Plan, int]:
         )
     if len(known) == len(worst):
         return made, max(known)
-    kept = tuple(one for one, pusd in zip(made.candidates, worst, strict=True) if pusd is not None)
-    gone = [
-        Dropped(one.deployment.name, "its price is not known, and the key has a budget")
-        for one, pusd in zip(made.candidates, worst, strict=True)
-        if pusd is None
-    ]
-    return Plan(candidates=kept, dropped=(*made.dropped, *gone)), max(known)
+    kept = [index for index, pusd in enumerate(worst) if pusd is not None]
+    return made.only(kept, "its price is not known, and the key has a budget"), max(known)
 
 
 def _under(envelope: Envelope, made: Plan, ceiling: Price) -> Plan:
     """The plan with only the candidates of which no token can cost this request more than the ceiling."""
     entered, tier = input_bound(envelope), asked_tier(envelope)
     writes = envelope.operation is not Operation.EMBEDDING
-    kept = tuple(
-        one
-        for one in made.candidates
+    kept = [
+        index
+        for index, one in enumerate(made.candidates)
         if _costs_at_most(dearest(one.deployment.offer, entered, tier, writes=writes), ceiling)
-    )
-    return Plan(candidates=kept, dropped=made.dropped)
+    ]
+    return made.only(kept, "it may cost more than what the key may spend beyond its budget")
 
 
 def _costs_at_most(price: Dearest | None, ceiling: Price) -> bool:
@@ -84,7 +79,7 @@ def _costs_at_most(price: Dearest | None, ceiling: Price) -> bool:
 
 
 def _refuse_what_cannot_be_priced(envelope: Envelope) -> None:
-    """Some providers take further models to fall back on, or tools with fees: no plan knows their price."""
+    """Some providers take tools with fees of their own: no plan knows their price."""
     for name in UNPRICED_FIELDS:
         raw = envelope.fields.get(name)
         if raw is not None and bytes(raw) not in (b"null", b"[]"):

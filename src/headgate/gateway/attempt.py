@@ -18,6 +18,7 @@ from headgate.types.usage import Usage
 from headgate.upstream.call import Caller
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.faults import classify
+from headgate.upstream.headroom import read_headroom
 from headgate.upstream.peeked import PeekedExchange
 
 MAX_ERROR_BYTES = 256 * 1024
@@ -39,13 +40,14 @@ async def attempt(
     `deadline` is in the event loop's time. A cancelled attempt closes its connection.
     """
     envelope, deployment = request.envelope, candidate.deployment
-    one = _begin(booking, candidate)
+    one = _begin(booking, candidate, envelope)
     exchange: Exchange | None = None
     try:
         exchange = await caller.open(
             candidate, envelope, _clocks(timeouts, deadline, envelope), booking.account.dropped
         )
         one.connected, one.status = exchange.connected_at, exchange.status
+        one.headroom = read_headroom(exchange.headers)
         if exchange.status != 200:
             body = await _error_body(exchange)
             raise classify(exchange.status, exchange.headers, body, caller.secrets(deployment))
@@ -66,11 +68,11 @@ async def attempt(
     exchange.release()
 
 
-def _begin(booking: Booking, candidate: Candidate) -> Attempt:
+def _begin(booking: Booking, candidate: Candidate, envelope: Envelope) -> Attempt:
     account = booking.account
     account.provider = candidate.deployment.upstream.provider
     account.model = candidate.upstream_id
-    account.dropped = []
+    account.dropped = [] if envelope.preferences is None else list(envelope.preferences.ignored)
     one = Attempt(candidate=candidate, started=booking.clock())
     account.tries.append(one)
     return one

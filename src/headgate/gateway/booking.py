@@ -9,9 +9,10 @@ import msgspec
 
 from headgate.ledger.budget import BudgetHold, Budgets
 from headgate.ledger.limits import Limiter, LimitHold
+from headgate.routing.explain import plan_row
 from headgate.types.entry import SUCCESS, AttemptRow, Entry, Outcome
 from headgate.types.principal import Principal
-from headgate.types.request import Account, Attempt
+from headgate.types.request import Account, Attempt, Plan
 from headgate.types.usage import Usage
 
 DAY_US = 86_400_000_000
@@ -56,6 +57,7 @@ class Booking:
         "closed",
         "limits",
         "model",
+        "plan",
         "stream",
     )
 
@@ -74,6 +76,7 @@ class Booking:
         self.at_us = at_us
         self.model = ""
         self.stream = False
+        self.plan: Plan | None = None
         self.limits: LimitHold | None = None
         self.budget: BudgetHold | None = None
         self.closed = False
@@ -122,6 +125,7 @@ class Booking:
                 self._since(now),
                 principal.scopes,
                 tuple([self._row(attempt, now) for attempt in account.tries]),
+                None if self.plan is None else plan_row(self.plan),
             )
         )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from headgate.errors import GatewayError, InvalidRequest, UpstreamFailed
+from headgate.errors import GatewayError, UpstreamFailed
 from headgate.gateway.admit import admit
 from headgate.gateway.afford import hold_budget
 from headgate.gateway.booking import LEFT, Booking, Books
 from headgate.gateway.execute import execute
 from headgate.gateway.reply import Reply
-from headgate.routing.plan import plan, why_nobody
-from headgate.routing.resolve import Resolution, not_found, resolve
+from headgate.routing.nobody import nobody_can
+from headgate.routing.observed import Observed
+from headgate.routing.planner import Planner, extent_of
+from headgate.routing.resolve import not_found
 from headgate.types.deployment import Operation
 from headgate.types.entry import Outcome
 from headgate.types.fault import Fault
@@ -24,13 +26,15 @@ from headgate.upstream.call import Caller
 class Gateway:
     """Serves requests. Collaborators come from outside; everything else a request needs is in its snapshot.
 
-    `clock` is the event loop's.
+    `clock` is the event loop's, `observed` what traffic has taught of deployments.
     """
 
-    def __init__(self, caller: Caller, clock: Callable[[], float], books: Books) -> None:
+    def __init__(self, caller: Caller, clock: Callable[[], float], books: Books, observed: Observed) -> None:
         self._caller = caller
         self._clock = clock
         self._books = books
+        self._observed = observed
+        self._planner = Planner(observed)
 
     async def serve(self, request: Request, reply: Reply) -> Account:
         """Answer one request into `reply`. Returns what became of it, which by then is in the ledger too.
@@ -70,26 +74,20 @@ class Gateway:
 
     async def _answer(self, request: Request, reply: Reply, booking: Booking) -> None:
         await admit(self._books, request, booking)
-        resolution, candidates = self._plan(request)
+        made = self._plan(request)
+        booking.plan = made
         if request.principal.has_budget:
-            candidates = await hold_budget(self._books, request, candidates, booking)
+            made = booking.plan = await hold_budget(self._books, request, made, booking)
         try:
-            await execute(self._caller, request, resolution, candidates, reply, booking)
+            await execute(self._caller, self._observed, request, made, reply, booking)
         except Fault as fault:
             raise UpstreamFailed(fault, booking.account) from None
 
-    def _plan(self, request: Request) -> tuple[Resolution, Plan]:
+    def _plan(self, request: Request) -> Plan:
         envelope = request.envelope
-        resolution = resolve(request.snapshot, envelope.model)
-        if resolution is None:
+        made = self._planner.plan(request, self._clock())
+        if made is None:
             raise not_found(request.snapshot, request.principal, envelope.model)
-        made = plan(resolution, envelope, request.order)
         if not made.candidates:
-            raise _nobody(envelope.model, made)
-        return resolution, made
-
-
-def _nobody(model: str, made: Plan) -> GatewayError:
-    return InvalidRequest(
-        f"nobody who serves {model!r} can do this: {why_nobody(made)}", param="model", code="unsupported_model"
-    )
+            raise nobody_can(request.snapshot, request.principal, envelope, extent_of(envelope), made)
+        return made

@@ -1,59 +1,238 @@
-"""Candidates of one request in order, and the dropped ones with reasons. Pure: no I/O, no clock."""
+"""Candidates of one request in order, and the dropped ones with reasons. Pure: no I/O, no clock, no dice of its own.
+
+Within a group candidates are put in order by a tuple. Its first parts are the same for every policy: what has retired
+comes last, before it what is at its limits. Then comes what the policy is about, and the written order decides ties.
+"""
 
 from __future__ import annotations
 
-from headgate.catalog.estimate import BYTES_PER_TOKEN, EXPECTED_OUTPUT_TOKENS
-from headgate.routing.resolve import Resolution
-from headgate.types.deployment import Candidate, Operation
+import math
+from collections.abc import Callable
+
+import msgspec
+
+from headgate.routing.requirements import Extent, overlong
+from headgate.routing.score import Size, expected_cost, expected_time
+from headgate.routing.shortlist import Group, Option, Shortlist
 from headgate.types.policy import Order
-from headgate.types.request import Dropped, Envelope, Plan
+from headgate.types.request import Dropped, Figures, Plan
 
-KINDS = {
-    Operation.CHAT: frozenset({"chat", "any"}),
-    Operation.COMPLETION: frozenset({"chat", "completion", "any"}),
-    Operation.EMBEDDING: frozenset({"embedding", "any"}),
-}
+BYTES_PER_TOKEN = 4.0
+"""Of ordinary text, about: until a model's own figure is known."""
+
+EXPECTED_TOKENS = 500.0
+"""Stands in for the length of an answer until the key's answers from the model are known."""
+
+BALANCE = 1.5
+"""`balanced` takes the cheapest of those that take at most so many times as long as the fastest."""
+
+EXPLORE = 0.015
+"""The part of requests, or of their time where the other is slower, that goes to finding out whether another candidate
+has become faster."""
+
+EXPLORE_EVERY_S = 10.0
+"""A candidate that was tried so recently need not be explored."""
+
+ENOUGH = 5.0
+"""So many prompts of a model and their density is better than a guess."""
+
+ROOMY = 2.0
+"""Bytes per token below which hardly any text is: what fits a window even so needs no closer look."""
+
 KNOWN, DOUBTFUL, UNKNOWN = range(3)
+_EXPLORING = frozenset({Order.FASTEST, Order.BALANCED})
+
+Key = tuple[float, ...]
 
 
-def plan(resolution: Resolution, envelope: Envelope, order: Order | None) -> Plan:
-    """Put the candidates in order: targets first, then the route's fallback as written.
+class Asked(msgspec.Struct, frozen=True):
+    """What changes from request to request.
 
-    `cheapest` orders by expected cost, unknown prices last, ties as written; every other order is as written.
+    `order` is the policy that the request insists on; `default` the one that counts where neither it nor the model's
+    name says one, before the route's own. `usual` is how many tokens the key's answers from
+    the model have had, None: not known yet. `at` is Unix time, `now` the time of the facts' clock, both in seconds.
+    `draw` gives numbers from 0 to 1.
     """
-    dropped: list[Dropped] = []
-    targets = [c for c in resolution.targets if _can_serve(c, envelope.operation, dropped)]
-    fallback = [c for c in resolution.fallback if _can_serve(c, envelope.operation, dropped)]
-    if (order or resolution.order) is Order.CHEAPEST and len(targets) > 1:
-        targets.sort(key=lambda candidate: _expected_cost(candidate, envelope))
-    return Plan(candidates=(*targets, *fallback), dropped=tuple(dropped))
+
+    extent: Extent
+    at: float
+    now: float
+    draw: Callable[[], float]
+    order: Order | None = None
+    default: Order | None = None
+    usual: float | None = None
+    tier: str | None = None
+    first_only: bool = False
+
+    @property
+    def written(self) -> int:
+        """Tokens all answers are expected to have together: the usual ones, capped by the request."""
+        extent = self.extent
+        each = EXPECTED_TOKENS if self.usual is None else self.usual / extent.answers
+        if extent.each is not None and extent.each < each:
+            each = extent.each
+        return int(each * extent.answers)
+
+    def order_of(self, group: Group) -> Order:
+        """The policy by which the candidates of a group are put in order."""
+        if group.fixed:
+            return group.order
+        return self.order or (group.order if group.named else None) or self.default or group.order
 
 
-def _can_serve(candidate: Candidate, operation: Operation, dropped: list[Dropped]) -> bool:
-    deployment = candidate.deployment
-    if operation not in deployment.upstream.operations:
-        reason = f"{deployment.upstream.provider} has no {operation} endpoint"
-    elif deployment.offer.kind not in KINDS[operation]:
-        reason = f"a model of kind {deployment.offer.kind} cannot serve {operation}"
+class Scored(msgspec.Struct, frozen=True, eq=False):
+    """A candidate with what the order is made from. `doubt` is whether it may turn out unable."""
+
+    option: Option
+    figures: Figures
+    tokens: int
+    first: tuple[bool, bool]
+    doubt: bool
+    time: float
+    chance: float
+
+
+def plan(shortlist: Shortlist, asked: Asked) -> Plan:
+    """Put the candidates of a shortlist in order: group after group, each by its policy."""
+    dropped = list(shortlist.dropped)
+    chosen: list[Scored] = []
+    groups: list[Group] = []
+    written = asked.written
+    for group in shortlist.groups:
+        order = asked.order_of(group)
+        scored = _scored(group, order, asked, written, dropped)
+        if len(scored) > 1:
+            scored = _in_order(scored, order, asked)
+        chosen += scored
+        groups += [group] * len(scored)
+    if asked.first_only:
+        dropped += [Dropped(one.option.candidate.deployment.name, "no fallback is allowed") for one in chosen[1:]]
+        del chosen[1:]
+    return Plan(
+        candidates=tuple([one.option.candidate for one in chosen]),
+        dropped=tuple(dropped),
+        figures=tuple([one.figures for one in chosen]),
+        routes=tuple([group.route for group in groups[: len(chosen)]]),
+        order=asked.order_of(shortlist.groups[0]) if shortlist.groups else Order.CHEAPEST,
+        tokens=chosen[0].tokens if chosen else 0,
+    )
+
+
+def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: list[Dropped]) -> list[Scored]:
+    found: list[Scored] = []
+    extent, now = asked.extent, asked.now
+    most = extent.tokens(ROOMY) + (extent.each or 0)
+    shared: dict[tuple[int, str], tuple[int | None, float | None]] | None = {} if group.shares else None
+    draws = group.shares or order is Order.WEIGHTED
+    for option in group.options:
+        candidate, facts = option.candidate, option.facts
+        deployment = candidate.deployment
+        offer = deployment.offer
+        learned = _learned(option)
+        doubt = bool(option.unsure)
+        if (option.holds is not None and option.holds < most) or extent.each is not None:
+            reason, may_be_long = overlong(offer, extent, learned)
+            if reason is not None:
+                dropped.append(Dropped(deployment.name, reason))
+                continue
+            doubt = doubt or may_be_long
+        size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, asked.at, asked.tier)
+        cost, time = _expected(option, size, now, shared)
+        room = facts.has_room(size.prompt + written, deployment.upstream.concurrent, now)
+        figures = Figures(cost, time, facts.health(room=room), option.unsure)
+        if time is None:
+            # Optimistic for whoever comes first; until that one knows more, nobody follows.
+            time = math.inf if facts.in_flight or facts.failures else 0.0
+        retired = offer.retired or (offer.retires_s is not None and offer.retires_s <= asked.at)
+        chance = _chance(asked.draw(), candidate.weight * deployment.credential.weight) if draws else 0.0
+        tokens = size.prompt + written
+        found.append(Scored(option, figures, tokens, (retired, not room), doubt, time, chance))
+    return found
+
+
+def _expected(
+    option: Option, size: Size, now: float, shared: dict[tuple[int, str], tuple[int | None, float | None]] | None
+) -> tuple[int | None, float | None]:
+    """Cost and time. Candidates that differ in their credential alone have those of the first: among them, shares of
+    the traffic decide, not chance differences in what was measured."""
+    offer = option.candidate.deployment.offer
+    if shared is None:
+        return expected_cost(offer, size, option.facts, now), expected_time(size, option.facts)
+    known_as = id(offer), option.candidate.upstream_id
+    if known_as not in shared:
+        shared[known_as] = expected_cost(offer, size, option.facts, now), expected_time(size, option.facts)
+    return shared[known_as]
+
+
+def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
+    if order is Order.CHEAPEST:
+        scored.sort(key=_by_cost)
+    elif order is Order.FASTEST:
+        scored.sort(key=_by_time)
+    elif order is Order.BALANCED:
+        limit = min(one.time for one in scored if one.first == min(each.first for each in scored)) * BALANCE
+        scored.sort(key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, *_cost(one)))
+    elif order is Order.WEIGHTED:
+        scored.sort(key=lambda one: (*one.first, one.option.rank, one.chance))
     else:
-        return True
-    dropped.append(Dropped(deployment.name, reason))
-    return False
+        scored.sort(key=lambda one: (*one.first, one.option.rank, _written_place(one, scored), one.chance))
+    if order in _EXPLORING:
+        _explore(scored, asked)
+    return scored
 
 
-def _expected_cost(candidate: Candidate, envelope: Envelope) -> tuple[bool, int, int]:
-    """Sort key: retired offers last, doubtful prices behind known ones and unknown ones behind both, then pico-dollars
-    (times a million)."""
-    offer = candidate.deployment.offer
-    price = offer.price
-    if price.input_pusd_per_mtok is None or price.output_pusd_per_mtok is None:
-        return offer.retired, UNKNOWN, 0
-    output = EXPECTED_OUTPUT_TOKENS if envelope.output_cap is None else min(envelope.output_cap, EXPECTED_OUTPUT_TOKENS)
-    input_cost = envelope.size // BYTES_PER_TOKEN * price.input_pusd_per_mtok
-    rank = DOUBTFUL if offer.unconfirmed else KNOWN
-    return offer.retired, rank, input_cost + output * price.output_pusd_per_mtok
+def _by_cost(one: Scored) -> Key:
+    return (*one.first, one.doubt, one.option.rank, *_cost(one))
 
 
-def why_nobody(empty: Plan) -> str:
-    """The reasons of a plan without candidates as one sentence."""
-    return "; ".join(f"{dropped.deployment}: {dropped.reason}" for dropped in empty.dropped[:5])
+def _by_time(one: Scored) -> Key:
+    return (*one.first, one.doubt, one.option.rank, one.time, *_cost(one))
+
+
+def _cost(one: Scored) -> Key:
+    """Doubtful prices come behind known ones and unknown ones behind both."""
+    cost = one.figures.cost_pusd
+    if cost is None:
+        return UNKNOWN, 0, one.chance, one.option.place
+    offer = one.option.candidate.deployment.offer
+    return DOUBTFUL if offer.unconfirmed else KNOWN, cost, one.chance, one.option.place
+
+
+def _written_place(one: Scored, scored: list[Scored]) -> int:
+    """Candidates that differ in their credential alone share one place."""
+    offer = one.option.candidate.deployment.offer
+    return min(other.option.place for other in scored if other.option.candidate.deployment.offer is offer)
+
+
+def _chance(drawn: float, weight: float) -> float:
+    """A number that is the least among several with the probability of its weight's share (Efraimidis, Spirakis)."""
+    return -math.log(max(drawn, 1e-300)) / weight
+
+
+def _explore(scored: list[Scored], asked: Asked) -> None:
+    """Now and then put a candidate first that has not been tried for a while: the slower it was, the more seldom."""
+    best = scored[0]
+    stale: Scored | None = None
+    for one in scored[1:]:
+        tried = one.option.facts.last_tried
+        if one.first != best.first or one.doubt != best.doubt or one.option.rank != best.option.rank:
+            continue
+        if tried is None or one.option.facts.in_flight or asked.now - tried < EXPLORE_EVERY_S:
+            continue
+        if stale is None or tried < (stale.option.facts.last_tried or 0.0):
+            stale = one
+    if stale is None:
+        return
+    dearer = max(_ratio(stale.time, best.time), _ratio(stale.figures.cost_pusd, best.figures.cost_pusd), 1.0)
+    if asked.draw() < EXPLORE / dearer:
+        scored.remove(stale)
+        scored.insert(0, stale)
+
+
+def _ratio(one: float | None, other: float | None) -> float:
+    return one / other if one is not None and other else 1.0
+
+
+def _learned(option: Option) -> float | None:
+    density = option.density
+    return density.value if density.above.weight >= ENOUGH else None

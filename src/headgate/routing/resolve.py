@@ -25,11 +25,17 @@ LONGEST_NAME = 200
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What a name stands for: candidates in written order, what to try when all have failed, and how to order them."""
+    """What a name stands for: candidates in written order, what to try when all have failed, and how to order them.
+
+    `variants` are other servings of the same weights, which count only where route or request admit them. `named` when
+    the order comes from the name itself, by a suffix.
+    """
 
     targets: tuple[Candidate, ...]
     fallback: tuple[Candidate, ...] = ()
+    variants: tuple[Candidate, ...] = ()
     order: Order = Order.CHEAPEST
+    named: bool = False
     route: Route | None = None
 
 
@@ -37,21 +43,21 @@ def resolve(snapshot: Snapshot, name: str) -> Resolution | None:
     """Find what a name means; None when it means nothing here.
 
     Tried in this order: a route of that name, a route with a `*` in its name, `provider/upstream-id`, the route `*`,
-    a slug or any provider's own id, a declared id with a `*`. A `:suffix` is part of the name only where somebody
-    has written it so: ids may hold colons themselves, but a `*` must not swallow it.
+    a slug or any provider's own id or another spelling of it, a declared id with a `*`. A `:suffix` is part of the name
+    only where somebody has written it so: ids may hold colons themselves, but a `*` must not swallow it.
     """
     stem, colon, suffix = name.rpartition(":")
     order = SUFFIXES.get(suffix) if colon else None
     if order is not None and not _is_written(snapshot, name, suffix):
         found = _resolve(snapshot, stem)
         if found is not None:
-            return msgspec.structs.replace(found, order=order)
+            return msgspec.structs.replace(found, order=order, named=True)
     return _resolve(snapshot, name)
 
 
 def _is_written(snapshot: Snapshot, name: str, suffix: str) -> bool:
     """Whether a route or an id spells out the suffix, which then is part of the name."""
-    if name in snapshot.routes or name in snapshot.models:
+    if name in snapshot.routes or name in snapshot.models or name in snapshot.aliases:
         return True
     provider, _, upstream_id = name.partition("/")
     if upstream_id in snapshot.pins.get(provider, {}):
@@ -66,7 +72,13 @@ def _is_written(snapshot: Snapshot, name: str, suffix: str) -> bool:
 def _resolve(snapshot: Snapshot, name: str) -> Resolution | None:
     route = snapshot.routes.get(name)
     if route is not None:
-        return Resolution(targets=route.targets, fallback=route.fallback, order=route.order, route=route)
+        return Resolution(
+            targets=route.targets,
+            fallback=route.fallback,
+            variants=route.variants,
+            order=route.order,
+            route=route,
+        )
     for route in snapshot.patterns:
         if route.name != "*" and (found := _by_pattern(snapshot, route, name)) is not None:
             return found
@@ -77,9 +89,9 @@ def _resolve(snapshot: Snapshot, name: str) -> Resolution | None:
         # Last among routes: it would otherwise hide every pin.
         if route.name == "*" and (found := _by_pattern(snapshot, route, name)) is not None:
             return found
-    entry = snapshot.models.get(name)
+    entry = _entry(snapshot, name)
     if entry is not None:
-        return Resolution(targets=_of(entry))
+        return Resolution(targets=_candidates(entry.deployments), variants=_candidates(entry.variants))
     open_offers = tuple(_open(snapshot, name))
     return Resolution(targets=open_offers) if open_offers else None
 
@@ -135,36 +147,50 @@ def served_by(snapshot: Snapshot, name: str) -> list[str]:
     found = resolve(snapshot, name)
     if found is None:
         return []
-    return list(dict.fromkeys(c.deployment.upstream.provider for c in (*found.targets, *found.fallback)))
+    return list(
+        dict.fromkeys(c.deployment.upstream.provider for c in (*found.targets, *found.fallback, *found.variants))
+    )
 
 
 def _by_pattern(snapshot: Snapshot, route: Route, name: str) -> Resolution | None:
     text = star(route.name, name)
     if text is None:
         return None
-    targets = _by_templates(snapshot, route.templates, text)
-    if not targets:
+    targets, variants = _by_templates(snapshot, route.templates, text)
+    if not targets and not variants:
         return None
-    fallback = _by_templates(snapshot, route.fallback_templates, text)
-    return Resolution(targets=targets, fallback=fallback, order=route.order, route=route)
+    fallback, _ = _by_templates(snapshot, route.fallback_templates, text)
+    return Resolution(targets=targets, fallback=fallback, variants=variants, order=route.order, route=route)
 
 
-def _by_templates(snapshot: Snapshot, templates: tuple[str, ...], text: str) -> tuple[Candidate, ...]:
-    """What the templates come to; providers that do not list the id are asked for it only when none lists it."""
+def _by_templates(
+    snapshot: Snapshot, templates: tuple[str, ...], text: str
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    """What the templates come to, and the variants of it.
+
+    Providers that do not list the id are asked for it only when none lists it.
+    """
     names = [template.replace("*", text) for template in templates]
-    found = [candidate for name in names for candidate in _known(snapshot, name)]
-    if not found:
+    found: list[Candidate] = []
+    variants: list[Candidate] = []
+    for name in names:
+        pinned = pin(snapshot, name)
+        entry = None if pinned else _entry(snapshot, name)
+        found += pinned
+        if entry is not None:
+            found += _candidates(entry.deployments)
+            variants += _candidates(entry.variants)
+    if not found and not variants:
         found = [candidate for name in names for candidate in _unlisted(snapshot, name)]
-    return tuple(found)
+    return tuple(found), tuple(variants)
 
 
-def _known(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
-    entry = snapshot.models.get(name)
-    return pin(snapshot, name) or (_of(entry) if entry is not None else ())
+def _entry(snapshot: Snapshot, name: str) -> ModelEntry | None:
+    return snapshot.models.get(name) or snapshot.aliases.get(name)
 
 
-def _of(entry: ModelEntry) -> tuple[Candidate, ...]:
-    return tuple(Candidate(deployment, deployment.offer.upstream_id) for deployment in entry.deployments)
+def _candidates(deployments: Iterable[Deployment]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(deployment, deployment.offer.upstream_id) for deployment in deployments)
 
 
 def _unlisted(snapshot: Snapshot, name: str) -> Iterable[Candidate]:

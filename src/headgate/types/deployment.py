@@ -118,6 +118,10 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Header name and value template; `{}` is where the credential's secret goes."""
     headers: tuple[tuple[str, Secret], ...] = ()
     operations: frozenset[Operation] = frozenset(Operation)
+    lacks: frozenset[str] = frozenset()
+    """What no model can do that is called this way."""
+    concurrent: int | None = None
+    """Requests at once that the provider takes for one model."""
     quirks: tuple[Quirk, ...] = ()
     stream_usage: StreamUsage = StreamUsage.ASK
     usage_aside: str | None = None
@@ -147,7 +151,11 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=Tr
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A deployment chosen for one request, and the id to send (the offer's, or what a `*` stood for)."""
+    """A deployment chosen for one request, and the id to send (the offer's, or what a `*` stood for).
+
+    `weight` is its share of the traffic beside other targets, where shares decide.
+    """
 
     deployment: Deployment
     upstream_id: str
+    weight: float = 1.0

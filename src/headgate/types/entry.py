@@ -45,12 +45,31 @@ class AttemptRow(msgspec.Struct, frozen=True, array_like=True):
     cost: Cost
 
 
+class Planned(msgspec.Struct, frozen=True, array_like=True):
+    """A candidate of a plan: cost in pico-dollars and time in seconds as they were expected, None for unknown."""
+
+    deployment: str
+    provider: str
+    upstream_id: str
+    expected_cost_pusd: int | None
+    expected_time_s: float | None
+    health: str
+
+
+class PlanRow(msgspec.Struct, frozen=True, array_like=True):
+    """What the ledger keeps of a plan: candidates in order, and dropped deployments, each with the reason."""
+
+    candidates: tuple[Planned, ...]
+    dropped: tuple[tuple[str, str], ...]
+
+
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One request of an authenticated client.
 
     `at_us` is when it arrived, in Unix microseconds. `status` is the HTTP status the client got (499 when it left
     before one). `error` is the code of the error it was told. `usage` and `cost_pusd` are those of all attempts
     together. `charged_pusd` is what was booked on `scopes`, the spending counters, for the UTC day it arrived on.
+    `plan` is who could have served it, in order, and who could not; None for a request that never came so far.
     """
 
     id: str
@@ -72,3 +91,4 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     done_us: int
     scopes: tuple[str, ...]
     attempts: tuple[AttemptRow, ...]
+    plan: PlanRow | None = None

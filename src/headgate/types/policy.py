@@ -19,6 +19,29 @@ class Order(StrEnum):
     WEIGHTED = "weighted"
 
 
+class Preferences(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says about who may serve it, in the words of OpenRouter's `models` and `provider`.
+
+    `models` are tried in turn after the request's own. Providers are named as the operator names them, in any letter
+    case. `quantizations` None admits the plain serving alone; a set admits exactly those, `unknown` among them. The
+    highest prices are pico-dollars for a million tokens, and for the request itself. `ignored` are wishes that are
+    understood and not acted on; the client is told.
+    """
+
+    models: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    allow_fallbacks: bool = True
+    require_parameters: bool = False
+    quantizations: frozenset[str] | None = None
+    sort: Order | None = None
+    max_input_pusd_per_mtok: int | None = None
+    max_output_pusd_per_mtok: int | None = None
+    max_request_pusd: int | None = None
+    ignored: tuple[str, ...] = ()
+
+
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """The four clocks, in seconds."""
 

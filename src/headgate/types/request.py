@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
+from collections.abc import Sequence
 
 import msgspec
 
 from headgate.types.deployment import Body, Candidate, Operation
+from headgate.types.headroom import Headroom
 from headgate.types.money import Cost
-from headgate.types.policy import Order
+from headgate.types.policy import Order, Preferences
 from headgate.types.principal import Principal
-from headgate.types.snapshot import Snapshot
+from headgate.types.snapshot import Route, Snapshot
 from headgate.types.usage import Usage
 
 NO_COST = Cost()
@@ -26,7 +28,8 @@ def now_us() -> int:
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What the gateway acts on in a client's body; everything else stays in `fields` as the bytes that came.
 
-    `output_cap` is the most tokens an answer may have, times `n`; None when the client set none.
+    `output_cap` is the most tokens an answer may have, times `n`; None when the client set none. `answers` is `n`.
+    `requires` are the capabilities without which the request cannot be served, in the catalogue's words.
     """
 
     operation: Operation
@@ -37,6 +40,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     include_usage: bool = False
     continuous_usage: bool = False
     output_cap: int | None = None
+    answers: int = 1
+    requires: frozenset[str] = frozenset()
+    preferences: Preferences | None = None
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -61,11 +67,43 @@ class Dropped(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Figures(msgspec.Struct, frozen=True, array_like=True):
+    """What speaks for or against a candidate: what the request is expected to cost with it, in pico-dollars, and to
+    take, in seconds to the end of the answer; None is not known. `health` is one word. `unsure` are requirements of
+    which nobody says whether it meets them.
+    """
+
+    cost_pusd: int | None = None
+    time_s: float | None = None
+    health: str = "unknown"
+    unsure: tuple[str, ...] = ()
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Ordered candidates for one request, and the dropped ones with reasons."""
+    """Ordered candidates for one request, and the dropped ones with reasons.
+
+    `figures` and `routes` run parallel to the candidates: what the order was made from, and the route each came by,
+    None without one. `order` is the policy that was applied, `tokens` what the first candidate is expected to use.
+    """
 
     candidates: tuple[Candidate, ...]
     dropped: tuple[Dropped, ...] = ()
+    figures: tuple[Figures, ...] = ()
+    routes: tuple[Route | None, ...] = ()
+    order: Order = Order.CHEAPEST
+    tokens: int = 0
+
+    def only(self, kept: Sequence[int], reason: str) -> Plan:
+        """The plan with the candidates at these places alone; the others are dropped for a reason."""
+        gone = [Dropped(one.deployment.name, reason) for place, one in enumerate(self.candidates) if place not in kept]
+        return Plan(
+            candidates=tuple([self.candidates[place] for place in kept]),
+            dropped=(*self.dropped, *gone),
+            figures=tuple([self.figures[place] for place in kept]) if self.figures else (),
+            routes=tuple([self.routes[place] for place in kept]) if self.routes else (),
+            order=self.order,
+            tokens=self.tokens,
+        )
 
 
 class Attempt(msgspec.Struct, kw_only=True, eq=False):
@@ -83,6 +121,9 @@ class Attempt(msgspec.Struct, kw_only=True, eq=False):
     status: int | None = None
     usage: Usage | None = None
     cost: Cost = NO_COST
+    headroom: Headroom | None = None
+    held: bool = False
+    """Whether the client was too slow for the answer, so that its time says nothing of the provider."""
 
 
 class Account(msgspec.Struct, kw_only=True, eq=False):

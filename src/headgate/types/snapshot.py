@@ -17,13 +17,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     A route whose name holds a `*` cannot know its targets before a request names a model: such a route has
     `templates` and `fallback_templates`, the targets as written, in which a `*` stands for the same text; they are
     resolved for each request. All other routes have `targets` and `fallback`.
+    `admits` names the servings other than the plain one that its targets may stand for, `*` any. `variants` are those
+    that nobody admits.
     """
 
     name: str
     targets: tuple[Candidate, ...] = ()
     fallback: tuple[Candidate, ...] = ()
+    variants: tuple[Candidate, ...] = ()
     templates: tuple[str, ...] = ()
     fallback_templates: tuple[str, ...] = ()
+    admits: frozenset[str] = frozenset()
     order: Order = Order.CHEAPEST
     timeouts: Timeouts | None = None
     """The route's clocks over the document's defaults; None when the route sets none."""
@@ -36,14 +40,19 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A public name that is no route: a slug or a provider's own id, and the deployments of those weights."""
+    """A public name that is no route: a slug or a provider's own id, and the deployments of those weights.
+
+    `variants` are deployments of the same weights served otherwise (quantised, turbo, …): a request gets one only if
+    it admits it.
+    """
 
     name: str
     model: str
     deployments: tuple[Deployment, ...]
+    variants: tuple[Deployment, ...] = ()
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=True):
     """One published configuration. A request holds one from start to end; a reload makes another.
 
     `routes`    exact route names
@@ -52,6 +61,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `open_pins` provider name → deployments whose offer id holds a `*`
     `catch_all` provider name → deployments that send any id, for routes with a `*` in both name and target
     `models`    every slug and provider's own id → entry
+    `aliases`   further spellings of the same models, which are not listed
     `listed`    the names `GET /v1/models` shows, in order
     `withdrawn` hashes of keys that no longer work → why, as their holders are told
     `workspaces` what the other workspaces read; this one is the default's. Their own `keys` are empty
@@ -66,6 +76,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     open_pins: Mapping[str, tuple[Deployment, ...]]
     catch_all: Mapping[str, tuple[Deployment, ...]]
     models: Mapping[str, ModelEntry]
+    aliases: Mapping[str, ModelEntry] = {}
     listed: tuple[str, ...]
     providers: tuple[str, ...]
     withdrawn: Mapping[bytes, str] = {}

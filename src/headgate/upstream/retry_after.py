@@ -10,6 +10,9 @@ from email.utils import parsedate_to_datetime
 # "Retry in 21 hours" must make a credential sit out, not a request sleep; nobody waits longer than a day here.
 MAX_WAIT_S = 86_400.0
 
+_EPOCH_S, _EPOCH_MS = 1e9, 1e12
+"""Nobody asks us to wait for thirty years: larger numbers are moments, in seconds or milliseconds since 1970."""
+
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
@@ -29,6 +32,22 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     seconds = _seconds(value.partition(",")[0].rstrip())
     if seconds is None:
         seconds = _until(value, now or datetime.now(UTC))
+    return None if seconds is None else min(max(seconds, 0.0), MAX_WAIT_S)
+
+
+def reset_s(value: str, now: datetime | None = None) -> float | None:
+    """Seconds until a limit is full again, as rate-limit headers write it; None for what cannot be read.
+
+    Beside the spellings of `retry_after_s` that is a Unix time, in seconds or milliseconds.
+    """
+    seconds = _seconds(value.strip())
+    now = now or datetime.now(UTC)
+    if seconds is None:
+        seconds = _until(value.strip(), now)
+    elif seconds > _EPOCH_MS:
+        seconds = seconds / 1000 - now.timestamp()
+    elif seconds > _EPOCH_S:
+        seconds -= now.timestamp()
     return None if seconds is None else min(max(seconds, 0.0), MAX_WAIT_S)
 
 

@@ -44,8 +44,9 @@ def check_consistency(made: Snapshot) -> None:
     opened = {id(one) for found in made.open_pins.values() for one in found}
     for name, entry in made.models.items():
         assert entry.name == name
-        assert entry.deployments
-        assert {id(one) for one in entry.deployments} <= pinned
+        assert entry.deployments or entry.variants
+        assert {id(one) for one in (*entry.deployments, *entry.variants)} <= pinned
+        assert not {id(one) for one in entry.deployments} & {id(one) for one in entry.variants}
         retired = [one.offer.retired for one in entry.deployments]
         assert retired == sorted(retired)
     for provider, ids in made.pins.items():

@@ -38,8 +38,25 @@ def test_a_variant_is_reached_by_its_own_id_only() -> None:
     assert meaning(market, "one-turbo") == ["a/one-turbo"]
 
 
-def test_a_slug_of_which_only_variants_exist_means_those() -> None:
-    assert meaning(offering(sold("a", "one-turbo", "org/One", "turbo")), "org/One") == ["a/one-turbo"]
+def test_a_slug_of_which_only_variants_exist_means_none_of_them_unasked() -> None:
+    market = offering(sold("a", "one-turbo", "org/One", "turbo"))
+    assert meaning(market, "org/One") == []
+    assert [choice.upstream_id for choice in market.variants("org/One")] == ["one-turbo"]
+
+
+def test_a_slug_knows_the_variants_that_have_to_be_admitted_and_an_id_of_a_variant_knows_none() -> None:
+    market = offering(sold("a", "one", "org/One"), sold("b", "one-turbo", "org/One", "turbo"))
+    assert [choice.upstream_id for choice in market.variants("org/One")] == ["one-turbo"]
+    assert market.variants("one-turbo") == ()
+    assert market.variants("b/one-turbo") == ()
+
+
+def test_an_id_spelt_like_its_slug_is_the_variant_it_is_only_where_nobody_has_the_plain_one() -> None:
+    quantised = sold("b", "org/One", "org/One", "int4")
+    assert meaning(offering(quantised), "org/One") == ["b/org/One"]
+    market = offering(sold("a", "one", "org/One"), quantised)
+    assert meaning(market, "org/One") == ["a/one"]
+    assert [choice.offer.provider for choice in market.variants("org/One")] == ["b"]
 
 
 def test_an_id_that_means_different_models_means_exactly_itself() -> None:
@@ -122,10 +139,12 @@ def test_the_sandbox_offers_anything_also_beside_declared_models() -> None:
 def test_every_name_of_the_whole_catalog_means_something_it_names() -> None:
     market = Offering(load_offers(list(PROVIDERS)))
     assert len(market.names) > 1000
-    for name, offers in market.names.items():
-        assert offers
-        assert len({offer.model for offer in offers}) == 1 or all(offer.upstream_id == name for offer in offers)
-        assert any(name in (offer.model, offer.upstream_id) for offer in offers)
+    for name, named in market.names.items():
+        offers = named.plain
+        assert offers or named.variants
+        assert not set(offers) & set(named.variants)
+        assert len({offer.model for offer in offers}) <= 1 or all(offer.upstream_id == name for offer in offers)
+        assert any(name in (offer.model, offer.upstream_id) for offer in (*offers, *named.variants))
 
 
 _IDS = st.sampled_from(["one", "two", "org/One", "org/Two", "x-*"])
@@ -142,11 +161,12 @@ _OFFERS = st.builds(
 @given(st.lists(_OFFERS, max_size=8))
 def test_a_name_always_means_at_least_one_offer_and_live_ones_first(offers: list[Offer]) -> None:
     market = offering(*offers)
-    for name, found in market.names.items():
-        assert found
+    for name, named in market.names.items():
+        assert any(named)
+        found = named.plain
         assert len(set(found)) == len(found)
         assert [offer.retired for offer in found] == sorted(offer.retired for offer in found)
-        assert market.resolve(name)
+        assert market.resolve(name) or market.variants(name)
     for provider, ids in market.pins.items():
         for upstream_id, offer in ids.items():
             assert market.resolve(f"{provider}/{upstream_id}") == ((offer, upstream_id),)

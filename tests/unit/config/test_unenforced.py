@@ -39,9 +39,6 @@ CASES = [
         for level, path in (("top", ""), ("provider", "providers.mybox."), ("route", "models.r."))
     ],
     ({"route": "fallback: [alpha]\n    policy: ordered"}, "models.r.fallback"),
-    ({"route": "policy: fastest"}, "models.r.policy"),
-    ({"route": "policy: balanced"}, "models.r.policy"),
-    ({"route": "policy: weighted"}, "models.r.policy"),
     (
         {"provider": "credentials: [{name: a, api_key: x}, {name: b, api_key: y}]"},
         "providers.mybox.credentials[1]",

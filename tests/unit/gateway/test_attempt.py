@@ -11,6 +11,7 @@ import pytest
 from headgate.dialects.openai.request import parse_request
 from headgate.errors import UpstreamFailed
 from headgate.gateway.gateway import Gateway
+from headgate.routing.observed import Observed
 from headgate.types.deployment import Operation
 from headgate.types.fault import FaultClass
 from headgate.types.principal import Principal
@@ -53,7 +54,9 @@ async def serve(base_url: str, *, env: dict[str, str] | None = None, more: str =
     )
     pool, taken = Pool(), Taken()
     try:
-        await Gateway(Caller(pool, env or {}), asyncio.get_running_loop().time, books()).serve(request, taken)
+        await Gateway(Caller(pool, env or {}), asyncio.get_running_loop().time, books(), Observed()).serve(
+            request, taken
+        )
     finally:
         await pool.close()
     return taken

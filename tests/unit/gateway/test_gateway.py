@@ -11,6 +11,7 @@ import pytest
 from headgate.dialects.openai.request import parse_request
 from headgate.errors import GatewayError, InvalidRequest, ModelNotFound, NotAllowed, UpstreamFailed
 from headgate.gateway.gateway import Gateway
+from headgate.routing.observed import Observed
 from headgate.types.deployment import Operation
 from headgate.types.entry import SUCCESS
 from headgate.types.fault import FaultClass
@@ -70,7 +71,7 @@ async def serve(
         total_s=total_s,
     )
     taken = Taken()
-    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time, books())
+    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time, books(), Observed())
     return await gateway.serve(request, taken), taken
 
 
@@ -151,7 +152,7 @@ async def test_a_kind_that_nobody_has_is_a_clients_mistake_with_the_reason() -> 
     )
     envelope = parse_request(Operation.CHAT, b'{"model":"e","messages":[{"role":"user"}]}')
     request = Request(id="r", snapshot=snapshot, principal=Principal(key="k"), envelope=envelope)
-    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time, books())
+    gateway = Gateway(Caller(Pool(), {}), asyncio.get_running_loop().time, books(), Observed())
     with pytest.raises(InvalidRequest, match="kind embedding") as raised:
         await gateway.serve(request, Taken())
     assert raised.value.param == "model"

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from headgate.dialects.openai.preferences import take_preferences
+from headgate.dialects.openai.requires import requirements
 from headgate.errors import InvalidRequest
 from headgate.types.deployment import Body, Operation
 from headgate.types.request import Envelope
@@ -97,6 +99,11 @@ _WHERE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 def parse_request(operation: Operation, data: bytes) -> Envelope:
     """Read a client's body. Raises InvalidRequest naming the field that is wrong or missing."""
     fields = _fields(data)
+    preferences = take_preferences(fields)
+    if "model" not in fields and preferences is not None and preferences.models:
+        # Some clients name only the list; its first is the model then.
+        fields["model"] = json.raw(preferences.models[0])
+        preferences = msgspec.structs.replace(preferences, models=preferences.models[1:])
     for name in REQUIRED[operation]:
         if name not in fields:
             raise InvalidRequest(f"you must provide `{name}`", param=name, code="missing_required_parameter")
@@ -117,6 +124,9 @@ def parse_request(operation: Operation, data: bytes) -> Envelope:
         include_usage=stream and options.include_usage is True,
         continuous_usage=stream and options.continuous_usage_stats is True,
         output_cap=cap * (values.get("n") or 1) if cap else None,
+        answers=values.get("n") or 1,
+        requires=requirements(fields, values),
+        preferences=preferences,
     )
 
 

@@ -1,0 +1,90 @@
+"""What a request in OpenAI's words requires of the model that is to serve it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from headgate.types.deployment import Body
+from headgate.wire import json
+
+NOTHING: frozenset[str] = frozenset()
+PARTS = {
+    "image_url": "vision",
+    "input_image": "vision",
+    "image": "vision",
+    "input_audio": "audio_in",
+    "file": "pdf",
+    "input_file": "pdf",
+}
+"""Types of message parts → what the model must be able to read."""
+
+FORMATS = {"json_object": "json_object", "json_schema": "json_schema"}
+_OFF = (b"null", b'"none"', b"false")
+
+
+class Thinking(msgspec.Struct):
+    """OpenRouter's `reasoning` object, as far as it says whether it is wanted at all."""
+
+    enabled: bool | None = None
+    effort: str | None = None
+
+
+class SomePart(Protocol):
+    type: str
+
+
+class SomeTurn(Protocol):
+    role: str
+    content: Any
+
+
+_thinking = json.Decoder[Thinking](Thinking)
+
+
+def requirements(fields: Body, values: dict[str, Any]) -> frozenset[str]:
+    """The capabilities a request cannot do without, in the catalogue's words.
+
+    `values` are its decoded fields. Parts of which no source says who can read them (video, …) require nothing.
+    """
+    found: set[str] = set()
+    turns = values.get("messages")
+    if turns is not None:
+        _of_messages(turns, found)
+    if values.get("tools"):
+        found.add("tools")
+        if values.get("parallel_tool_calls") is True:
+            found.add("parallel_tools")
+    answer = values.get("response_format")
+    if answer is not None and answer.type in FORMATS:
+        found.add(FORMATS[answer.type])
+    if (values.get("n") or 1) > 1:
+        found.add("n")
+    if "logprobs" in fields and bytes(fields["logprobs"]) not in (b"null", b"false"):
+        found.add("logprobs")
+    if "reasoning_effort" in fields and bytes(fields["reasoning_effort"]) not in _OFF:
+        found.add("reasoning")
+    if "reasoning" in fields and _wants_thinking(fields["reasoning"]):
+        found.add("reasoning")
+    return frozenset(found) if found else NOTHING
+
+
+def _of_messages(turns: list[SomeTurn], found: set[str]) -> None:
+    for turn in turns:
+        if turn.content.__class__ is list:
+            for part in turn.content:
+                need = PARTS.get(part.type)
+                if need is not None:
+                    found.add(need)
+    if turns[-1].role == "assistant":
+        found.add("prefill")
+
+
+def _wants_thinking(raw: msgspec.Raw) -> bool:
+    try:
+        asked = _thinking.decode(raw)
+    except json.DecodeError:
+        # Of another shape, and for a provider that knows it: not ours to judge.
+        return False
+    return (asked.enabled is not False and asked.effort not in (None, "none")) or asked.enabled is True

@@ -1,0 +1,55 @@
+"""A plan as the object that people and programs read: `headgate explain`, `POST /api/explain`, a request's record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headgate.types.entry import Planned, PlanRow
+from headgate.types.request import Plan
+
+MOST_TOLD = 50
+"""Candidates, and as many dropped ones, that a record keeps."""
+
+
+def plan_row(made: Plan) -> PlanRow:
+    """What is kept of a plan. Seconds are rounded to the millisecond."""
+    return PlanRow(
+        tuple(
+            [
+                Planned(
+                    one.deployment.name,
+                    one.deployment.upstream.provider,
+                    one.upstream_id,
+                    figures.cost_pusd,
+                    None if figures.time_s is None else round(figures.time_s, 3),
+                    figures.health,
+                )
+                for one, figures in zip(made.candidates[:MOST_TOLD], made.figures, strict=False)
+            ]
+        ),
+        tuple([(one.deployment, one.reason) for one in made.dropped[:MOST_TOLD]]),
+    )
+
+
+def told(row: PlanRow) -> dict[str, Any]:
+    """The object: `candidates` in the order they would be tried, `dropped` with the reason for each."""
+    return {
+        "candidates": [msgspec.structs.asdict(one) for one in row.candidates],
+        "dropped": [{"deployment": name, "reason": reason} for name, reason in row.dropped],
+    }
+
+
+def explained(made: Plan) -> dict[str, Any]:
+    """The object of a plan that was made just now: as `told`, with the policy and what its figures rest on."""
+    answer: dict[str, Any] = {"policy": str(made.order), **told(plan_row(made))}
+    for one, candidate, figures in zip(answer["candidates"], made.candidates, made.figures, strict=False):
+        offer = candidate.deployment.offer
+        one["price_source"] = offer.price_source or None
+        one["estimate"] = offer.unconfirmed or offer.disputed
+        if figures.unsure:
+            one["unsure"] = list(figures.unsure)
+        if offer.deprecated_on is not None:
+            one["retires_on"] = offer.deprecated_on
+    return answer

@@ -1,0 +1,185 @@
+"""What traffic has taught about one deployment: a few numbers that grow old.
+
+Nothing here has a clock: whoever adds or reads says what time it is, in seconds of any clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+from headgate.types.headroom import Headroom
+
+HALF_LIFE_S = 300.0
+"""After so long without news an observation counts half."""
+
+MOST_WEIGHT = 30.0
+"""No average remembers more observations than this: a provider that becomes slow shows after a dozen requests."""
+
+_PAUSE_S = 5.0
+"""How long nobody is sent who need not be, where a provider says "too many" and not for how long."""
+
+TROUBLE = 3
+"""So many failures in a row and a deployment is said to be failing."""
+
+
+class Average:
+    """A mean of observations in which older ones count less."""
+
+    __slots__ = ("at", "mean", "weight")
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        self.weight = 0.0
+        self.at = 0.0
+
+    def add(self, value: float, now: float) -> None:
+        kept = min(self.weight * 0.5 ** ((now - self.at) / HALF_LIFE_S), MOST_WEIGHT - 1) if self.weight else 0.0
+        self.weight = kept + 1.0
+        self.mean += (value - self.mean) / self.weight
+        self.at = now
+
+
+class Ratio:
+    """A quotient of two sums in which older summands count less; None until there is one."""
+
+    __slots__ = ("above", "at", "below", "weight")
+
+    def __init__(self) -> None:
+        self.above = Average()
+        self.below = Average()
+
+    def add(self, above: float, below: float, now: float) -> None:
+        self.above.add(above, now)
+        self.below.add(below, now)
+
+    @property
+    def value(self) -> float | None:
+        return self.above.mean / self.below.mean if self.below.mean > 0 else None
+
+
+class Left:
+    """How much is left of one limit, as far as a reply has told and as we have used since."""
+
+    __slots__ = ("amount", "until")
+
+    def __init__(self) -> None:
+        self.amount = 0.0
+        self.until = 0.0
+
+    def told(self, amount: float, until: float) -> None:
+        self.amount, self.until = amount, until
+
+    def holds(self, need: float, now: float) -> bool:
+        """Whether so much is left, or nothing is known of a limit by now."""
+        return now >= self.until or self.amount >= need
+
+
+class Facts:
+    """One deployment, as traffic shows it.
+
+    `first_token_s` and `per_token_s` come from whole answers. `cached_share` is the part of the input that the
+    provider read from its prompt cache; `cost_factor` what the provider says a request cost, as a multiple of what
+    tokens and price come to. `in_flight` are attempts that run. Times are those of the caller's clock.
+    """
+
+    __slots__ = (
+        "cached_share",
+        "cost_factor",
+        "failures",
+        "first_token_s",
+        "in_flight",
+        "last_tried",
+        "per_token",
+        "requests",
+        "tokens",
+    )
+
+    def __init__(self) -> None:
+        self.first_token_s = Average()
+        self.per_token = Ratio()
+        self.cached_share = Average()
+        self.cost_factor = Average()
+        self.in_flight = 0
+        self.failures = 0
+        self.last_tried: float | None = None
+        self.requests = Left()
+        self.tokens = Left()
+
+    def begin(self, tokens: int, now: float) -> None:
+        """An attempt starts that will use about so many tokens."""
+        self.in_flight += 1
+        self.last_tried = now
+        self.requests.amount -= 1
+        self.tokens.amount -= tokens
+
+    def end(self) -> None:
+        """An attempt is over, whatever came of it."""
+        self.in_flight -= 1
+
+    def failed(self) -> None:
+        self.failures += 1
+
+    def answered(self, first_token_s: float | None, total_s: float, tokens: int, now: float) -> None:
+        """A whole answer of so many tokens came. `first_token_s` is None where only its end could be seen.
+
+        What such an answer took beyond the first-token time that streams have shown counts as writing.
+        """
+        self.failures = 0
+        if first_token_s is not None:
+            self.first_token_s.add(first_token_s, now)
+        if tokens <= 0:
+            if first_token_s is None:
+                self.first_token_s.add(total_s, now)
+            return
+        waited = self.first_token_s.mean if first_token_s is None else first_token_s
+        self.per_token.add(max(total_s - waited, 0.0), tokens, now)
+
+    def billed(
+        self, cached: int, prompt: int, reported_pusd: int | None, computed_pusd: int | None, now: float
+    ) -> None:
+        """What the provider says of a prompt's tokens, and of the cost beside our own figure."""
+        if prompt > 0:
+            self.cached_share.add(cached / prompt, now)
+        if reported_pusd is not None and computed_pusd:
+            self.cost_factor.add(reported_pusd / computed_pusd, now)
+
+    def told(self, headroom: Headroom, now: float) -> None:
+        """What the provider says is left. A limit without a reset is taken to refill within a minute."""
+        if headroom.requests is not None:
+            self.requests.told(headroom.requests, now + _or_minute(headroom.requests_reset_s))
+        if headroom.tokens is not None:
+            self.tokens.told(headroom.tokens, now + _or_minute(headroom.tokens_reset_s))
+
+    def refused(self, wait_s: float | None, now: float) -> None:
+        """The provider takes no more requests for the time it says, or a while."""
+        self.requests.told(0, now + (_PAUSE_S if wait_s is None else wait_s))
+
+    def has_room(self, tokens: int, concurrent: int | None, now: float) -> bool:
+        """Whether one more request of so many tokens would likely be taken.
+
+        A reply may have been written before the requests that now run were counted, so these are set aside.
+        """
+        if concurrent is not None and self.in_flight >= concurrent:
+            return False
+        return self.requests.holds(self.in_flight + 1, now) and self.tokens.holds(tokens, now)
+
+    def expected_s(self, tokens: float) -> float | None:
+        """Seconds to the end of an answer of so many tokens; None while no answer has been seen."""
+        pace = self.per_token.value
+        if pace is None:
+            return self.first_token_s.mean if self.first_token_s.weight else None
+        return self.first_token_s.mean + pace * tokens
+
+    def health(self, *, room: bool = True) -> str:
+        """One word: unknown, healthy, failing, limited."""
+        if not room:
+            return "limited"
+        if self.failures >= TROUBLE:
+            return "failing"
+        return "healthy" if self.per_token.above.weight or self.first_token_s.weight else "unknown"
+
+
+NOTHING_KNOWN = Facts()
+"""Of a deployment nobody has called."""
+
+
+def _or_minute(seconds: float | None) -> float:
+    return 60.0 if seconds is None else seconds

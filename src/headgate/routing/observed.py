@@ -1,0 +1,83 @@
+"""Where what traffic has taught is kept: by deployment, by key and model, by model. Bounded, and in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from headgate.routing.facts import Average, Facts, Ratio
+from headgate.types.deployment import Deployment
+from headgate.types.secret import Secret
+
+MOST_DEPLOYMENTS = 10_000
+MOST_LENGTHS = 20_000
+MOST_MODELS = 5_000
+ENOUGH = 5.0
+"""So many answers and a mean is better than a guess."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Observed:
+    """All that is known of deployments, of the length of answers, and of how dense the text of a model's prompts is.
+
+    A reload makes new deployments; those that are called like old ones inherit what was known of them.
+    """
+
+    def __init__(self) -> None:
+        self._here: WeakKeyDictionary[Deployment, Facts] = WeakKeyDictionary()
+        self._facts: _Recent[tuple[str, str, str, str, Secret | None], Facts] = _Recent(MOST_DEPLOYMENTS, Facts)
+        self._lengths: _Recent[tuple[str, str], Average] = _Recent(MOST_LENGTHS, Average)
+        self._densities: _Recent[str, Ratio] = _Recent(MOST_MODELS, Ratio)
+
+    def of(self, deployment: Deployment) -> Facts:
+        """What is known of a deployment: the same object for as long as it is called the same way."""
+        facts = self._here.get(deployment)
+        if facts is None:
+            upstream, credential = deployment.upstream, deployment.credential
+            called = upstream.provider, upstream.base_url, deployment.offer.upstream_id
+            facts = self._facts.get((*called, credential.name, credential.secret))
+            self._here[deployment] = facts
+        return facts
+
+    def answered(
+        self, key_id: str, model: str, slug: str, size: int, prompt_tokens: int, written_tokens: int, now: float
+    ) -> None:
+        """An answer to a key that asked for a model by this name, of the weights of this slug.
+
+        `size` bytes of text came to so many tokens of prompt; 0 where the prompt was more than text.
+        """
+        self._lengths.get((key_id, model)).add(written_tokens, now)
+        if prompt_tokens > 0:
+            self.density(slug).add(size, prompt_tokens, now)
+
+    def length(self, key_id: str, model: str) -> float | None:
+        """How many tokens the answers to a key have had from a model, on average; None when too few have come."""
+        known = self._lengths.peek((key_id, model))
+        return known.mean if known is not None and known.weight >= ENOUGH else None
+
+    def density(self, model: str) -> Ratio:
+        """How many bytes of text come to one token of a model's prompts."""
+        return self._densities.get(model)
+
+
+class _Recent(Generic[Key, Value]):
+    """A mapping that makes what it does not have, and forgets what was made longest ago when there is too much."""
+
+    def __init__(self, most: int, make: Callable[[], Value]) -> None:
+        self._most = most
+        self._make = make
+        self._values: dict[Key, Value] = {}
+
+    def get(self, key: Key) -> Value:
+        value = self._values.get(key)
+        if value is None:
+            if len(self._values) >= self._most:
+                del self._values[next(iter(self._values))]
+            value = self._values[key] = self._make()
+        return value
+
+    def peek(self, key: Key) -> Value | None:
+        return self._values.get(key)

@@ -1,0 +1,107 @@
+"""From a request to its plan: names and requirements once for each snapshot, order anew for each request."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
+
+from headgate.catalog.estimate import asked_tier, parts, writing
+from headgate.routing.observed import Observed
+from headgate.routing.plan import Asked, plan
+from headgate.routing.requirements import Extent
+from headgate.routing.resolve import Resolution, resolve
+from headgate.routing.shortlist import Shortlist, Wanted, shortlist
+from headgate.types.policy import Order
+from headgate.types.principal import Principal
+from headgate.types.request import Envelope, Plan, Request
+from headgate.types.snapshot import Snapshot
+
+MOST_SHORTLISTS = 2_000
+LONGEST_NAME = 300
+"""Names longer than this are not worth remembering: nobody's model is called so."""
+
+Known = dict[tuple[str, Wanted], Shortlist | None]
+
+
+class Planner:
+    """Makes plans. `observed` is what traffic has taught; `draw` gives numbers from 0 to 1 where chance decides."""
+
+    def __init__(self, observed: Observed, draw: Callable[[], float] = random.random) -> None:
+        self._observed = observed
+        self._draw = draw
+        self._known: WeakKeyDictionary[Snapshot, Known] = WeakKeyDictionary()
+
+    def plan(self, request: Request, now: float) -> Plan | None:
+        """The plan of a request at a time of the event loop's clock; None when its model's name means nothing."""
+        envelope = request.envelope
+        return self.plan_for(
+            request.snapshot,
+            request.principal,
+            envelope,
+            extent_of(envelope),
+            order=request.order,
+            at=request.at_us / 1_000_000,
+            now=now,
+        )
+
+    def plan_for(
+        self,
+        snapshot: Snapshot,
+        principal: Principal,
+        envelope: Envelope,
+        extent: Extent,
+        *,
+        order: Order | None,
+        at: float,
+        now: float,
+    ) -> Plan | None:
+        """The same for a request that may be nobody's: of this length, at Unix time `at`."""
+        listed = self._shortlist(snapshot, envelope)
+        if listed is None:
+            return None
+        preferences = envelope.preferences
+        return plan(
+            listed,
+            Asked(
+                extent=extent,
+                at=at,
+                now=now,
+                draw=self._draw,
+                order=order,
+                default=(None if preferences is None else preferences.sort) or principal.order,
+                usual=self._observed.length(principal.key_id, envelope.model),
+                tier=asked_tier(envelope),
+                first_only=preferences is not None and not preferences.allow_fallbacks and not preferences.order,
+            ),
+        )
+
+    def _shortlist(self, snapshot: Snapshot, envelope: Envelope) -> Shortlist | None:
+        wanted = Wanted(envelope.operation, envelope.requires, envelope.preferences)
+        if len(envelope.model) > LONGEST_NAME or (wanted.preferences and wanted.preferences.require_parameters):
+            return self._make(snapshot, envelope, wanted)
+        known = self._known.get(snapshot)
+        if known is None:
+            known = self._known[snapshot] = {}
+        key = envelope.model, wanted
+        if key not in known:
+            if len(known) >= MOST_SHORTLISTS:
+                known.clear()
+            known[key] = self._make(snapshot, envelope, wanted)
+        return known[key]
+
+    def _make(self, snapshot: Snapshot, envelope: Envelope, wanted: Wanted) -> Shortlist | None:
+        names = (envelope.model, *(wanted.preferences.models if wanted.preferences is not None else ()))
+        found = [resolution for name in names if (resolution := resolve(snapshot, name)) is not None]
+        return _shortlist(found, envelope, wanted, self._observed) if found else None
+
+
+def extent_of(envelope: Envelope) -> Extent:
+    """How long a request is, as far as its bytes tell."""
+    text, other = parts(envelope)
+    asked = writing(envelope)
+    return Extent(text=text, other=other, each=asked.each, answers=max(asked.answers, 1))
+
+
+def _shortlist(resolutions: Sequence[Resolution], envelope: Envelope, wanted: Wanted, observed: Observed) -> Shortlist:
+    return shortlist(resolutions, wanted, envelope.fields, observed.of, observed.density)

@@ -1,0 +1,83 @@
+"""What a request says about who may serve it, applied to candidates. Pure.
+
+The fields are those of OpenRouter's `provider` object: https://openrouter.ai/docs/features/provider-routing
+"""
+
+from __future__ import annotations
+
+from headgate.types.deployment import Body, Deployment
+from headgate.types.policy import Preferences
+
+UNKNOWN = "unknown"
+"""The quantization of an offer of which nobody says how its weights are stored."""
+
+
+def admits_serving(deployment: Deployment, preferences: Preferences | None, admitted: frozenset[str]) -> bool:
+    """Whether a serving other than the plain one may be used: `admitted` by the route, or named by the request."""
+    offer = deployment.offer
+    named = {word for word in (offer.variant, offer.quantization) if word is not None}
+    if "*" in admitted or named & admitted:
+        return True
+    wanted = None if preferences is None else preferences.quantizations
+    return wanted is not None and bool(named & wanted)
+
+
+def why_unwanted(deployment: Deployment, preferences: Preferences, fields: Body) -> str | None:
+    """Why the request does not want a deployment; None when it takes it."""
+    provider = deployment.upstream.provider.lower()
+    if preferences.only and provider not in preferences.only:
+        return f"the request wants only {', '.join(preferences.only)}"
+    if provider in preferences.ignore:
+        return "the request ignores this provider"
+    if preferences.order and not preferences.allow_fallbacks and provider not in preferences.order:
+        return f"the request allows no fallback beyond {', '.join(preferences.order)}"
+    return (
+        _wrong_quantization(deployment, preferences)
+        or _too_dear(deployment, preferences)
+        or (_drops_parameters(deployment, fields) if preferences.require_parameters else None)
+    )
+
+
+def place_in_order(deployment: Deployment, preferences: Preferences) -> int:
+    """Where the request has put a provider: its own order first, then everybody else."""
+    provider = deployment.upstream.provider.lower()
+    return preferences.order.index(provider) if provider in preferences.order else len(preferences.order)
+
+
+def _wrong_quantization(deployment: Deployment, preferences: Preferences) -> str | None:
+    wanted = preferences.quantizations
+    if wanted is None:
+        return None
+    offer = deployment.offer
+    quantization = offer.quantization or UNKNOWN
+    if quantization in wanted or offer.variant in wanted:
+        return None
+    return f"its quantization is {quantization}, and the request admits {', '.join(sorted(wanted))}"
+
+
+def _too_dear(deployment: Deployment, preferences: Preferences) -> str | None:
+    price, terms = deployment.offer.price, deployment.offer.terms
+    for side, most, asked in (
+        ("input", preferences.max_input_pusd_per_mtok, price.input_pusd_per_mtok),
+        ("output", preferences.max_output_pusd_per_mtok, price.output_pusd_per_mtok),
+    ):
+        if most is None:
+            continue
+        if asked is None:
+            return f"its {side} price is not known, and the request sets a highest one"
+        if asked > most:
+            return f"its {side} price is above the highest the request allows"
+    if preferences.max_request_pusd is not None and terms is not None:
+        dearest = max((each for _, each in terms.request_fees), default=0)
+        if dearest > preferences.max_request_pusd:
+            return "its fee for a request is above the highest the request allows"
+    return None
+
+
+def _drops_parameters(deployment: Deployment, fields: Body) -> str | None:
+    """What the provider's quirks would have to leave out, found by applying them to a copy."""
+    copy = dict(fields)
+    dropped: list[str] = []
+    for quirk in deployment.upstream.quirks:
+        quirk(copy, dropped)
+    return f"it cannot honour {', '.join(dropped)}, and the request requires its parameters" if dropped else None

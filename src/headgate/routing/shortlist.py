@@ -1,0 +1,170 @@
+"""Who can serve a model with certain requirements at all: what stays the same from request to request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from headgate.routing.facts import Facts, Ratio
+from headgate.routing.preferences import admits_serving, place_in_order, why_unwanted
+from headgate.routing.requirements import WORDS, verdict
+from headgate.routing.resolve import Resolution
+from headgate.types.deployment import Body, Candidate, Deployment, Operation
+from headgate.types.policy import Order, Preferences
+from headgate.types.request import Dropped
+from headgate.types.snapshot import Route
+
+KINDS = {
+    Operation.CHAT: frozenset({"chat", "any"}),
+    Operation.COMPLETION: frozenset({"chat", "completion", "any"}),
+    Operation.EMBEDDING: frozenset({"embedding", "any"}),
+}
+
+FactsOf = Callable[[Deployment], Facts]
+DensityOf = Callable[[str], Ratio]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a request wants done, apart from its length: equal ones have the same shortlist."""
+
+    operation: Operation
+    requires: frozenset[str] = frozenset()
+    preferences: Preferences | None = None
+
+
+class Option(msgspec.Struct, frozen=True, eq=False):
+    """A candidate that can serve, with what is known of it.
+
+    `unsure` are requirements of which nobody says. `place` is its place as written, `rank` the one the request gives
+    its provider. `holds` is the shortest limit on its prompts, None without one.
+    """
+
+    candidate: Candidate
+    facts: Facts
+    density: Ratio
+    unsure: tuple[str, ...]
+    place: int
+    rank: int
+    holds: int | None
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Candidates that are put in order among themselves; those of later groups come after. `order` as the route says.
+
+    `fixed` when no request may ask for another order: a route's fallback is tried as it is written. `named` when the
+    name the client asked for says the order. `shares` when some candidates differ in their credential alone.
+    """
+
+    options: tuple[Option, ...]
+    order: Order
+    route: Route | None
+    fixed: bool
+    named: bool
+    shares: bool
+
+
+class Shortlist(msgspec.Struct, frozen=True, eq=False):
+    """Groups of candidates in the order they are tried, and those that cannot serve, with reasons."""
+
+    groups: tuple[Group, ...]
+    dropped: tuple[Dropped, ...]
+
+
+def shortlist(
+    resolutions: Sequence[Resolution], wanted: Wanted, fields: Body, facts_of: FactsOf, density_of: DensityOf
+) -> Shortlist:
+    """Sort out who can serve. A deployment that several groups name stays in the first."""
+    dropped: list[Dropped] = []
+    seen: set[tuple[int, str]] = set()
+    groups: list[Group] = []
+    for resolution in resolutions:
+        admitted = frozenset() if resolution.route is None else resolution.route.admits
+        targets = [*resolution.targets, *_admitted(resolution.variants, wanted.preferences, admitted, dropped)]
+        for candidates, fixed in ((targets, False), (resolution.fallback, True)):
+            options = [
+                _option(one, place, wanted, unsure, facts_of, density_of)
+                for place, (one, unsure) in enumerate(_able(candidates, wanted, fields, dropped, seen))
+            ]
+            if options:
+                groups.append(
+                    Group(
+                        options=tuple(options),
+                        order=Order.ORDERED if fixed else resolution.order,
+                        route=resolution.route,
+                        fixed=fixed,
+                        named=resolution.named,
+                        shares=_shares(options),
+                    )
+                )
+    return Shortlist(tuple(groups), tuple(dropped))
+
+
+def _admitted(
+    variants: Iterable[Candidate], preferences: Preferences | None, admitted: frozenset[str], dropped: list[Dropped]
+) -> Iterable[Candidate]:
+    for candidate in variants:
+        deployment = candidate.deployment
+        if admits_serving(deployment, preferences, admitted):
+            yield candidate
+        else:
+            kind = deployment.offer.variant or deployment.offer.quantization
+            dropped.append(Dropped(deployment.name, f"serves another variant ({kind}), which nobody has asked for"))
+
+
+def _able(
+    candidates: Iterable[Candidate],
+    wanted: Wanted,
+    fields: Body,
+    dropped: list[Dropped],
+    seen: set[tuple[int, str]],
+) -> Iterable[tuple[Candidate, tuple[str, ...]]]:
+    """The candidates that can serve, each with the requirements of which nobody says."""
+    for candidate in candidates:
+        deployment = candidate.deployment
+        known_as = id(deployment), candidate.upstream_id
+        if known_as in seen:
+            continue
+        seen.add(known_as)
+        lacking, unsure = verdict(deployment, wanted.requires)
+        reason = _cannot(deployment, wanted.operation, lacking)
+        if reason is None and wanted.preferences is not None:
+            reason = why_unwanted(deployment, wanted.preferences, fields)
+        if reason is None:
+            yield candidate, tuple(unsure)
+        else:
+            dropped.append(Dropped(deployment.name, reason))
+
+
+def _cannot(deployment: Deployment, operation: Operation, lacking: Sequence[str]) -> str | None:
+    if operation not in deployment.upstream.operations:
+        return f"{deployment.upstream.provider} has no {operation} endpoint"
+    if deployment.offer.kind not in KINDS[operation]:
+        return f"a model of kind {deployment.offer.kind} cannot serve {operation}"
+    return f"does not do {' and '.join(WORDS.get(need, need) for need in lacking)}" if lacking else None
+
+
+def _option(
+    candidate: Candidate,
+    place: int,
+    wanted: Wanted,
+    unsure: tuple[str, ...],
+    facts_of: FactsOf,
+    density_of: DensityOf,
+) -> Option:
+    offer = candidate.deployment.offer
+    limits = [limit for limit in (offer.context_tokens, offer.max_input_tokens) if limit is not None]
+    return Option(
+        candidate=candidate,
+        facts=facts_of(candidate.deployment),
+        density=density_of(offer.model),
+        unsure=unsure,
+        place=place,
+        rank=0 if wanted.preferences is None else place_in_order(candidate.deployment, wanted.preferences),
+        holds=min(limits) if limits else None,
+    )
+
+
+def _shares(options: Sequence[Option]) -> bool:
+    offers = [(id(one.candidate.deployment.offer), one.candidate.upstream_id) for one in options]
+    return len(set(offers)) < len(offers)
