@@ -6,7 +6,7 @@ it there can mean nothing but "use this for models": the first that is set wins.
 
 from __future__ import annotations
 
-from headgate.providers.provider import ALL, CHAT_COMPLETION, CHAT_EMBEDDING, Provider
+from headgate.providers.provider import ALL, CHAT_COMPLETION, CHAT_EMBEDDING, Provider, listed
 from headgate.providers.sandbox import SANDBOX
 from headgate.types.deployment import StreamUsage
 
@@ -16,6 +16,11 @@ _PLAIN = ("cap_as_max_tokens", "developer_as_system")
 _STRICT = ("no_store", "no_nulls", "no_cache_control")
 """For hosts that refuse fields they do not know."""
 
+_ANTHROPIC = (("anthropic-version", "2023-06-01"),)
+_GITHUB = (("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28"))
+_TOGETHER = "//v2/supported-models?product=PRODUCT_SERVERLESS&limit=200"
+_CLOUDFLARE = "//client/v4/accounts/${CLOUDFLARE_ACCOUNT_ID}/ai/models/search?per_page=100&page=1"
+
 ROWS: tuple[Provider, ...] = (
     Provider(
         name="deepinfra",
@@ -24,6 +29,8 @@ ROWS: tuple[Provider, ...] = (
         env=("DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"),
         operations=ALL,
         quirks=(*_PLAIN, "text_tool_results"),
+        listings=(*listed("/models", "deepinfra_models"), *listed("//models/list", "deepinfra_native")),
+        concurrent=200,
     ),
     Provider(
         name="openai",
@@ -33,6 +40,17 @@ ROWS: tuple[Provider, ...] = (
         operations=ALL,
         quirks=("cap_as_max_completion_tokens",),
         tier_percent=(("batch", 50), ("flex", 50)),
+        listings=listed("/models", "openai_models"),
+    ),
+    # Through its endpoint for OpenAI's SDK, which ignores what it does not know rather than refuse it.
+    Provider(
+        name="anthropic",
+        docs="https://docs.claude.com/en/api/openai-sdk",
+        base_url="https://api.anthropic.com/v1",
+        env=("ANTHROPIC_API_KEY",),
+        quirks=("no_logprobs", "no_logit_bias", "no_penalties", "no_strict_tools"),
+        listings=listed("/models?limit=1000", "anthropic", headers=_ANTHROPIC, auth_header=("x-api-key", "{}")),
+        lacks=frozenset({"n", "logprobs", "json_object", "json_schema", "audio_in", "pdf"}),
     ),
     Provider(
         name="groq",
@@ -41,6 +59,8 @@ ROWS: tuple[Provider, ...] = (
         env=("GROQ_API_KEY",),
         quirks=(*_STRICT, "no_metadata", "no_logprobs", "no_logit_bias", "no_penalties", "no_thoughts"),
         usage_aside="x_groq",
+        listings=listed("/models", "openai_models"),
+        lacks=frozenset({"n", "logprobs"}),
     ),
     Provider(
         name="mistral",
@@ -50,6 +70,7 @@ ROWS: tuple[Provider, ...] = (
         operations=CHAT_EMBEDDING,
         quirks=(*_PLAIN, *_STRICT, "random_seed", "tool_choice_any", "short_ids", "no_thoughts", "no_names", "no_user"),
         stream_usage=StreamUsage.ALWAYS,
+        listings=listed("/models", "mistral"),
     ),
     Provider(
         name="xai",
@@ -58,6 +79,7 @@ ROWS: tuple[Provider, ...] = (
         env=("XAI_API_KEY",),
         operations=CHAT_COMPLETION,
         quirks=("cap_as_max_tokens", "no_strict_tools", "no_names"),
+        listings=listed("/language-models", "xai"),
     ),
     Provider(
         name="together",
@@ -66,6 +88,7 @@ ROWS: tuple[Provider, ...] = (
         env=("TOGETHER_API_KEY",),
         operations=ALL,
         quirks=(*_PLAIN, "logprobs_as_count"),
+        listings=(*listed("/models", "together"), *listed(_TOGETHER, "together_supported")),
     ),
     Provider(
         name="fireworks",
@@ -74,6 +97,8 @@ ROWS: tuple[Provider, ...] = (
         env=("FIREWORKS_API_KEY",),
         operations=ALL,
         quirks=("developer_as_system", "tool_choice_any", "no_strict_tools", "no_cache_control"),
+        listings=(*listed("/models", "openai_models"), *listed("//v1/serverless/models", "fireworks")),
+        lacks=frozenset({"pdf"}),
     ),
     Provider(
         name="cerebras",
@@ -82,6 +107,7 @@ ROWS: tuple[Provider, ...] = (
         env=("CEREBRAS_API_KEY",),
         operations=CHAT_COMPLETION,
         quirks=(*_STRICT, "no_metadata", "no_logit_bias", "history_reasoning"),
+        listings=listed("/models", "per_token"),
     ),
     Provider(
         name="sambanova",
@@ -90,6 +116,7 @@ ROWS: tuple[Provider, ...] = (
         env=("SAMBANOVA_API_KEY",),
         operations=ALL,
         quirks=(*_PLAIN, "text_content"),
+        listings=listed("/models", "per_token"),
     ),
     Provider(
         name="deepseek",
@@ -97,6 +124,8 @@ ROWS: tuple[Provider, ...] = (
         base_url="https://api.deepseek.com",
         env=("DEEPSEEK_API_KEY",),
         quirks=(*_PLAIN, "reasoning_on_tool_turns"),
+        listings=listed("/models", "openai_models"),
+        lacks=frozenset({"json_schema"}),
     ),
     Provider(
         name="openrouter",
@@ -104,6 +133,7 @@ ROWS: tuple[Provider, ...] = (
         base_url="https://openrouter.ai/api/v1",
         env=("OPENROUTER_API_KEY",),
         operations=ALL,
+        listings=listed("/models", "openrouter"),
     ),
     Provider(
         name="perplexity",
@@ -112,6 +142,7 @@ ROWS: tuple[Provider, ...] = (
         env=("PERPLEXITY_API_KEY", "PPLX_API_KEY"),
         quirks=_PLAIN,
         stream_usage=StreamUsage.ALWAYS,
+        lacks=frozenset({"json_object"}),
     ),
     Provider(
         name="nebius",
@@ -120,6 +151,7 @@ ROWS: tuple[Provider, ...] = (
         env=("NEBIUS_API_KEY",),
         operations=ALL,
         quirks=_PLAIN,
+        listings=listed("/models?verbose=true", "nebius"),
     ),
     Provider(
         name="novita",
@@ -128,6 +160,7 @@ ROWS: tuple[Provider, ...] = (
         env=("NOVITA_API_KEY",),
         operations=ALL,
         quirks=_PLAIN,
+        listings=listed("/models", "novita"),
     ),
     Provider(
         name="hyperbolic",
@@ -136,6 +169,7 @@ ROWS: tuple[Provider, ...] = (
         env=("HYPERBOLIC_API_KEY",),
         operations=CHAT_COMPLETION,
         quirks=_PLAIN,
+        listings=listed("/models", "hyperbolic"),
     ),
     Provider(
         name="gemini",
@@ -144,6 +178,7 @@ ROWS: tuple[Provider, ...] = (
         env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         operations=CHAT_EMBEDDING,
         quirks=(*_STRICT, "no_metadata"),
+        listings=listed("//v1beta/models?pageSize=1000", "gemini", auth_header=("x-goog-api-key", "{}")),
     ),
     # GITHUB_TOKEN is on every build machine and opens repositories; it is never sent to a model unasked.
     Provider(
@@ -152,6 +187,7 @@ ROWS: tuple[Provider, ...] = (
         base_url="https://models.github.ai/inference",
         env=("GITHUB_MODELS_TOKEN",),
         operations=CHAT_EMBEDDING,
+        listings=listed("//catalog/models", "github", headers=_GITHUB),
     ),
     Provider(
         name="huggingface",
@@ -159,6 +195,7 @@ ROWS: tuple[Provider, ...] = (
         base_url="https://router.huggingface.co/v1",
         env=("HF_TOKEN",),
         quirks=_PLAIN,
+        listings=listed("/models", "huggingface"),
     ),
     Provider(
         name="cloudflare",
@@ -167,6 +204,7 @@ ROWS: tuple[Provider, ...] = (
         env=("CLOUDFLARE_API_TOKEN",),
         operations=CHAT_EMBEDDING,
         quirks=_PLAIN,
+        listings=listed(_CLOUDFLARE, "cloudflare"),
     ),
     Provider(
         name="nvidia",
@@ -175,6 +213,7 @@ ROWS: tuple[Provider, ...] = (
         env=("NVIDIA_API_KEY",),
         operations=ALL,
         quirks=_PLAIN,
+        listings=listed("/models", "openai_models"),
     ),
     Provider(
         name="moonshot",
@@ -182,6 +221,7 @@ ROWS: tuple[Provider, ...] = (
         base_url="https://api.moonshot.ai/v1",
         env=("MOONSHOT_API_KEY",),
         quirks=("developer_as_system", "reasoning_on_tool_turns"),
+        listings=listed("/models", "openai_models"),
     ),
     Provider(
         name="zai",
@@ -190,6 +230,7 @@ ROWS: tuple[Provider, ...] = (
         env=("ZAI_API_KEY",),
         quirks=(*_PLAIN, "no_names", "no_strict_tools"),
         stream_usage=StreamUsage.ALWAYS,
+        listings=listed("/models", "openai_models"),
     ),
     Provider(
         name="ollama",
@@ -198,6 +239,8 @@ ROWS: tuple[Provider, ...] = (
         operations=ALL,
         quirks=(*_PLAIN, "no_tool_choice", "no_logprobs", "no_logit_bias", "one_choice", "no_user"),
         local=True,
+        listings=listed("//api/tags", "ollama"),
+        lacks=frozenset({"n", "logprobs"}),
     ),
     Provider(
         name="vllm",
@@ -206,6 +249,7 @@ ROWS: tuple[Provider, ...] = (
         operations=ALL,
         quirks=("developer_as_system",),
         local=True,
+        listings=listed("/models", "openai_models"),
     ),
     Provider(
         name="sglang",
@@ -214,6 +258,7 @@ ROWS: tuple[Provider, ...] = (
         operations=ALL,
         quirks=("developer_as_system",),
         local=True,
+        listings=listed("/models", "openai_models"),
     ),
     Provider(
         name="llamacpp",
@@ -222,6 +267,7 @@ ROWS: tuple[Provider, ...] = (
         operations=ALL,
         quirks=_PLAIN,
         local=True,
+        listings=listed("/models", "llamacpp"),
     ),
     Provider(
         name="lmstudio",
@@ -230,6 +276,7 @@ ROWS: tuple[Provider, ...] = (
         operations=ALL,
         quirks=_PLAIN,
         local=True,
+        listings=listed("//api/v1/models", "lmstudio"),
     ),
     SANDBOX,
 )

@@ -6,6 +6,8 @@ top-level fields with each value kept as the bytes that came.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -25,12 +27,15 @@ def pretty(value: Any) -> bytes:
 
 
 class Decoder(Generic[T]):
-    """Decodes one type again and again; fields a struct does not name are skipped, not decoded."""
+    """Decodes one type again and again; fields a struct does not name are skipped, not decoded.
+
+    `float_hook` makes of the text of a number with a point or an exponent what is wanted instead of a float.
+    """
 
     __slots__ = ("_decode",)
 
-    def __init__(self, kind: Any) -> None:
-        self._decode = msgspec.json.Decoder(kind).decode
+    def __init__(self, kind: Any, float_hook: Callable[[str], Any] | None = None) -> None:
+        self._decode = msgspec.json.Decoder(kind, float_hook=float_hook).decode
 
     def decode(self, data: bytes | msgspec.Raw) -> T:
         """Raises DecodeError for malformed JSON, its subclass ValidationError when the value is of another type."""
@@ -45,6 +50,20 @@ class Decoder(Generic[T]):
 
 parse = Decoder[Any](Any).decode
 """Decode anything into plain Python values. Raises DecodeError."""
+
+
+def _exact(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise DecodeError("JSON holds a number beyond any measure") from None
+
+
+parse_exact = Decoder[Any](Any, _exact).decode
+"""Decode anything into plain Python values, numbers as they are written: integers, and decimals instead of floats.
+
+Raises DecodeError, also for a number that is too large for either.
+"""
 
 parse_body = Decoder[dict[str, msgspec.Raw]](dict[str, msgspec.Raw]).decode
 """Decode an object one level deep; values stay raw. Of a repeated key the last counts, as everywhere in Python.
