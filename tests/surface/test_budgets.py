@@ -191,15 +191,27 @@ async def test_what_is_cheap_by_its_base_price_alone_is_not_cheap(dear: dict[str
     assert (refused.status, refused.error["code"]) == (429, "budget_exceeded")
 
 
-@pytest.mark.parametrize("field", ["models", "plugins"])
-async def test_what_may_cost_more_than_any_plan_knows_is_refused_for_a_key_with_a_budget(field: str) -> None:
+async def test_what_may_cost_more_than_any_plan_knows_is_refused_for_a_key_with_a_budget() -> None:
     async with FakeProvider() as fake, running(document(fake, 'usd: "1", per: total')) as gateway:
         fake.always(completion(prompt_tokens=1, completion_tokens=1))
-        named: dict[str, Any] = {field: ["openai/o1-pro"]}
-        none: dict[str, Any] = {field: []}
+        named: dict[str, Any] = {"plugins": [{"id": "web"}]}
+        none: dict[str, Any] = {"plugins": []}
         refused, empty = await send(gateway.port, **named), await send(gateway.port, **none)
-    assert (refused.status, refused.error["param"]) == (400, field)
+    assert (refused.status, refused.error["param"]) == (400, "plugins")
     assert empty.status == 200
+
+
+async def test_further_models_are_reserved_for_and_never_reach_the_provider() -> None:
+    budget = 'usd: "0.002", per: total'
+    async with FakeProvider() as fake, running(document(fake, budget)) as gateway:
+        fake.always(completion(prompt_tokens=1, completion_tokens=1))
+        cheap = await send(gateway.port, "cheap", max_tokens=1)
+        dear = await send(gateway.port, "cheap", max_tokens=1, models=["m"])
+        unpriced = await send(gateway.port, "cheap", max_tokens=1, models=["unpriced"])
+    assert cheap.status == 200
+    assert (dear.status, dear.error["code"]) == (429, "budget_exceeded"), "the dearest of all of them is held"
+    assert unpriced.status == 200, "what has no price is no candidate"
+    assert all(b"models" not in one.body for one in fake.requests)
 
 
 async def test_leaving_just_before_a_whole_answer_does_not_make_it_free() -> None:

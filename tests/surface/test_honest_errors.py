@@ -11,7 +11,7 @@ import pytest
 from headgate.types.script import Ending, Script, Step
 from tests.fakes.provider import Framed, RawReply, Reply, event_reply, json_reply
 from tests.surface.gateway import running
-from tests.surface.stage import CREDENTIAL, KEY, Stage, chat, chunk, completion, document, event, stream
+from tests.surface.stage import CREDENTIAL, KEY, LLAMA, Stage, chat, chunk, completion, document, event, stream
 from tests.surface.wire import Answer, Closed, Wire, ask, events, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -83,7 +83,8 @@ async def test_an_upstream_refusal_keeps_its_class_and_words_and_no_secret(
     stage: Stage, reply: Reply, status: int, code: str, words: str, asks: dict[str, Any]
 ) -> None:
     stage.fake.always(reply)
-    answer = await stage.chat(**asks)
+    # By its pin: one that is rate limited would be passed over for another that serves the same.
+    answer = await stage.chat(f"fake/{LLAMA}", **asks)
     assert (answer.status, answer.error["code"]) == (status, code), answer.error["message"]
     assert words in answer.error["message"]
     assert answer.headers["content-type"] == "application/json"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
     ("asked", "meant"),
     [
         (LLAMA.lower(), LLAMA),
-        (LLAMA.partition("/")[2], LLAMA),
+        (LLAMA.partition("/")[2].removesuffix("-Instruct"), LLAMA),
         (LLAMA.replace("Llama", "Lama"), LLAMA),
         (LLAMA.replace("acme", "acne"), LLAMA),
         ("fast_llama", "fast-llama"),

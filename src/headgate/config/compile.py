@@ -149,10 +149,9 @@ def _route(name: str, part: RoutePart, document: Document, offering: Offering, d
     """A route whose name holds a `*` keeps its targets as written; they mean something once a request names a model."""
     pattern = "*" in name
     timeouts = part.timeouts
-    if not pattern and (
-        lost := [one for one in (*part.targets, *part.fallback) if not _means_something(one, offering)]
-    ):
-        raise ValueError(f"the document was not checked: nobody offers {lost[0]!r}")
+    for target in () if pattern else (*part.targets, *part.fallback):
+        if not _means_something(target, offering):
+            raise ValueError(f"the document was not checked: nobody offers {target!r}")
     return Route(
         name=name,
         targets=() if pattern else _candidates(part.targets, offering.resolve, deployments, part.weights),

@@ -40,7 +40,6 @@ ROOMY = 2.0
 """Bytes per token below which hardly any text is: what fits a window even so needs no closer look."""
 
 KNOWN, DOUBTFUL, UNKNOWN = range(3)
-_EXPLORING = frozenset({Order.FASTEST, Order.BALANCED})
 
 Key = tuple[float, ...]
 
@@ -166,18 +165,19 @@ def _expected(
 
 def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
     if order is Order.CHEAPEST:
-        scored.sort(key=_by_cost)
-    elif order is Order.FASTEST:
-        scored.sort(key=_by_time)
-    elif order is Order.BALANCED:
-        limit = min(one.time for one in scored if one.first == min(each.first for each in scored)) * BALANCE
-        scored.sort(key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, *_cost(one)))
-    elif order is Order.WEIGHTED:
-        scored.sort(key=lambda one: (*one.first, one.option.rank, one.chance))
+        return sorted(scored, key=_by_cost)
+    if order is Order.WEIGHTED:
+        return sorted(scored, key=lambda one: (*one.first, one.option.rank, one.chance))
+    if order is Order.ORDERED:
+        places = _written_places(scored)
+        return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_offer_of(one)], one.chance))
+    if order is Order.FASTEST:
+        scored = sorted(scored, key=_by_time)
     else:
-        scored.sort(key=lambda one: (*one.first, one.option.rank, _written_place(one, scored), one.chance))
-    if order in _EXPLORING:
-        _explore(scored, asked)
+        best = min((one.first, one.doubt) for one in scored)
+        limit = min(one.time for one in scored if (one.first, one.doubt) == best) * BALANCE
+        scored = sorted(scored, key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, *_cost(one)))
+    _explore(scored, asked)
     return scored
 
 
@@ -198,10 +198,16 @@ def _cost(one: Scored) -> Key:
     return DOUBTFUL if offer.unconfirmed else KNOWN, cost, one.chance, one.option.place
 
 
-def _written_place(one: Scored, scored: list[Scored]) -> int:
-    """Candidates that differ in their credential alone share one place."""
-    offer = one.option.candidate.deployment.offer
-    return min(other.option.place for other in scored if other.option.candidate.deployment.offer is offer)
+def _written_places(scored: list[Scored]) -> dict[int, int]:
+    """Where each offer was written first: candidates that differ in their credential alone share a place."""
+    places: dict[int, int] = {}
+    for one in scored:
+        places.setdefault(_offer_of(one), one.option.place)
+    return places
+
+
+def _offer_of(one: Scored) -> int:
+    return id(one.option.candidate.deployment.offer)
 
 
 def _chance(drawn: float, weight: float) -> float:
