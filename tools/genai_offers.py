@@ -178,7 +178,7 @@ def _row(
     row |= {"provider": seller.provider, "upstream_id": upstream_id, "kind": kind}
     if meaning is not None and meaning.variant is not None:
         row["variant"] = meaning.variant
-    if model.context_window in WINDOW:
+    if model.context_window is not None and model.context_window in WINDOW:
         row["context_tokens"] = model.context_window
     row |= sane(kind, rates_of(price))
     if tiers := tiers_of(price):
