@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from headgate.dialects.openai.errors import render_error
 from headgate.endpoints.send import Sender
 from headgate.errors import GatewayError, InvalidRequest, RequestTimeout
+from headgate.wire.outgoing import Outgoing, outbox_of
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -70,7 +71,7 @@ class ClientConnection(HttpToolsProtocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(Outgoing(transport, outbox_of(self.loop)))
         self._await_client()
 
     def data_received(self, data: bytes) -> None:

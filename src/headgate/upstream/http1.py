@@ -16,6 +16,7 @@ import httptools
 from headgate.types.fault import FaultClass
 from headgate.upstream.exchange import Clocks, ExchangeFailed
 from headgate.upstream.http_exchange import HttpExchange
+from headgate.wire.outgoing import Outgoing, outbox_of
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
@@ -47,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._on_idle = on_idle
         self._on_closed = on_closed
-        self._transport: asyncio.Transport | None = None
+        self._transport: Outgoing | None = None
         self._parser = _response_parser(self)
         self._exchange: HttpExchange | None = None
         self._headers: list[tuple[bytes, bytes]] = []
@@ -130,7 +131,7 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = Outgoing(cast(asyncio.Transport, transport), outbox_of(self._loop))
 
     def data_received(self, data: bytes) -> None:
         if self._exchange is None:

@@ -1,0 +1,123 @@
+"""What goes out on sockets, written together at the end of a turn of the event loop.
+
+A write that wakes the reader at the other end costs several times one that finds it awake. Where the answers of one
+turn go out one after the other, with no work in between, the first one wakes the reader and the others are read by the
+way. A write waits for nothing but the work that is ready already, some tens of microseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+AT_ONCE = 64 * 1024
+"""Bytes of one connection that are not held back any longer."""
+
+_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()
+
+
+class Outbox:
+    """The connections of one event loop that have something to write."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Not the loop itself: nothing here may keep it alive, or it would never leave the table above.
+        self._call_soon = loop.call_soon
+        self._waiting: deque[Outgoing] = deque()
+
+    def add(self, outgoing: Outgoing) -> None:
+        """Have it flushed in the next turn."""
+        if not self._waiting:
+            self._call_soon(self._flush)
+        self._waiting.append(outgoing)
+
+    def _flush(self) -> None:
+        waiting = self._waiting
+        try:
+            for _ in range(len(waiting)):
+                waiting.popleft().flush()
+        finally:
+            # A defect of one transport must not hold up the others.
+            if waiting:
+                self._call_soon(self._flush)
+
+
+def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
+    """The one outbox of an event loop."""
+    outbox = _outboxes.get(loop)
+    if outbox is None:
+        outbox = _outboxes[loop] = Outbox(loop)
+    return outbox
+
+
+class Outgoing(asyncio.Transport):
+    """A transport that holds back what is written until the turn ends. Whatever closes it lets that go out first."""
+
+    __slots__ = ("_outbox", "_pending", "_size", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
+        self._transport = transport
+        self._outbox = outbox
+        self._pending: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        pending = self._pending
+        if not pending:
+            self._outbox.add(self)
+        pending.append(data)
+        self._size += len(data)
+        if self._size > AT_ONCE:
+            self.flush()
+
+    def writelines(self, list_of_data: Iterable[bytes]) -> None:  # type: ignore[override]
+        for data in list_of_data:
+            self.write(data)
+
+    def flush(self) -> None:
+        """Hand on what was held back; a connection that is gone takes nothing any more."""
+        pending = self._pending
+        if not pending:
+            return
+        size, self._size = self._size, 0
+        self._pending = []
+        transport = self._transport
+        if transport.is_closing():
+            return
+        if len(pending) == 1:
+            transport.write(pending[0])
+        elif size <= AT_ONCE:
+            # Copying a little costs less than a write of several pieces.
+            transport.write(b"".join(pending))
+        else:
+            transport.writelines(pending)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def write_eof(self) -> None:
+        self.flush()
+        self._transport.write_eof()
+
+    def abort(self) -> None:
+        self._pending = []
+        self._size = 0
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def get_write_buffer_size(self) -> int:
+        return self._size + self._transport.get_write_buffer_size()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
