@@ -1,4 +1,4 @@
-"""The snapshot in use, and what makes another: a changed document, a changed store.
+"""The snapshot in use, and what makes another: a changed document, a changed store, a changed list of a provider.
 
 Document and store change on their own. Whichever does, both are compiled together as they are then, and the result
 takes the place of the old one in a single assignment.
@@ -54,13 +54,14 @@ class Publisher:
         self._revision = 0
         self._problems: tuple[str, ...] = ()
         self._built: tuple[Document, Everything, Compiled] | None = None
+        self._stale = False
         self.current = self._publish(self._compile(document))
 
     def build(self, document: Document, revision: int) -> Snapshot:
         """Compile a changed document, without publishing it. Documents are counted elsewhere: the revision is ours."""
         with self._lock:
             compiled = self._compile(document)
-            self._built = document, self._everything, compiled
+            self._built, self._stale = (document, self._everything, compiled), False
             return compiled.snapshot
 
     def publish(self, snapshot: Snapshot) -> None:
@@ -70,8 +71,9 @@ class Publisher:
                 raise ValueError("only what was built last can be published")
             self._document, everything, compiled = self._built
             self._built = None
-            # The store may have changed since.
-            self._publish(compiled if everything is self._everything else self._compile(self._document))
+            # The store, or a list, may have changed since.
+            fresh = everything is self._everything and not self._stale
+            self._publish(compiled if fresh else self._compile(self._document))
 
     def refresh(self) -> None:
         """Make what the store holds now count; returns when it does. Raises StoreError."""
@@ -81,6 +83,14 @@ class Publisher:
                 # Another thread has read a newer state meanwhile.
                 return
             self._everything = everything
+            self._publish(self._compile(self._document))
+
+    def recompile(self) -> None:
+        """Make what was neither in the document nor in the store count: lists of providers that have changed."""
+        with self._lock:
+            self._compiler.forget()
+            # One that was built from what was there before is compiled again when it is published.
+            self._stale = True
             self._publish(self._compile(self._document))
 
     def route_problems(self, workspace: str, part: RoutePart) -> list[str]:

@@ -27,10 +27,14 @@ Format = Callable[[bytes, Ask], ListPage]
 
 
 class Pages(msgspec.Struct, frozen=True):
-    """The models of each answer, in order; `stale` are those whose details are the ones known from before."""
+    """The models of each answer, in order; `stale` are those of which something is as it was known before.
+
+    `failures` are lists, of the several that a provider has, that could not be read: a reason as a code, and in words.
+    """
 
     answers: tuple[tuple[ListedModel, ...], ...]
     stale: frozenset[str]
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 async def read_pages(
@@ -45,12 +49,29 @@ async def read_pages(
 ) -> Pages:
     """Ask for everything, at most `MAX_ASKS` requests and `MAX_BYTES` in all, within `LIST_S` seconds.
 
-    A model whose details cannot be fetched is as `last` has it. Raises FetchFailed, ListUnreadable.
+    What cannot be fetched is as `last` has it: the details of a model, or what one of several lists would say. Raises
+    FetchFailed and ListUnreadable when no list can be read.
     """
     reading = _Reading(pool, upstream, secret, env, last)
-    for listing in listings:
-        await reading.read(listing, formats[listing.format])
-    return Pages(tuple(reading.answers), frozenset(reading.stale))
+    answers: list[tuple[ListedModel, ...]] = []
+    failures: list[FetchFailed | ListUnreadable] = []
+    every = tuple(listings)
+    for listing in every:
+        try:
+            answers += await reading.read(listing, formats[listing.format])
+        except (FetchFailed, ListUnreadable) as failure:
+            failures.append(failure)
+    if failures and len(failures) == len(every):
+        raise failures[0]
+    if failures:
+        answers.insert(0, tuple(last.values()))
+        reading.stale |= last.keys()
+    return Pages(tuple(answers), frozenset(reading.stale), tuple(map(why, failures)))
+
+
+def why(failure: FetchFailed | ListUnreadable) -> tuple[str, str]:
+    """A failure as a code and in words."""
+    return (failure.reason, failure.message) if isinstance(failure, FetchFailed) else ("unreadable", str(failure))
 
 
 class _Reading:
@@ -74,11 +95,11 @@ class _Reading:
         self._left_bytes = MAX_BYTES
         self._left_asks = MAX_ASKS
         self._lost = 0
-        self.answers: list[tuple[ListedModel, ...]] = []
         self.stale: set[str] = set()
 
-    async def read(self, listing: Listing, parse: Format) -> None:
+    async def read(self, listing: Listing, parse: Format) -> list[tuple[ListedModel, ...]]:
         """Read one list to its end."""
+        answers: list[tuple[ListedModel, ...]] = []
         pages, details = deque(listing.asks), deque[Ask]()
         asked: set[Ask] = set()
         while pages or details:
@@ -88,9 +109,10 @@ class _Reading:
                 continue
             asked.add(ask)
             page = await self._page(listing, ask, parse)
-            self.answers.append(page.models)
+            answers.append(page.models)
             for more in page.more:
                 (pages if more.about is None else details).append(more)
+        return answers
 
     async def _page(self, listing: Listing, ask: Ask, parse: Format) -> ListPage:
         try:
