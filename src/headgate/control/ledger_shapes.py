@@ -78,10 +78,36 @@ class RequestView(View):
     done_ms: float
 
 
+class PlannedView(View):
+    """A candidate as it stood when the request came; null is what was not known then."""
+
+    deployment: str
+    provider: str
+    upstream_id: str
+    expected_cost_pusd: int | None
+    expected_time_s: float | None
+    health: str
+
+
+class DroppedView(View):
+    """A deployment that could not serve the request, and why."""
+
+    deployment: str
+    reason: str
+
+
+class PlanView(View):
+    """Who could serve a request, in the order they were to be tried, and who could not."""
+
+    candidates: list[PlannedView]
+    dropped: list[DroppedView]
+
+
 class RequestDetail(RequestView):
-    """One request with its attempts."""
+    """One request with its attempts, and the plan they followed; null where none was made."""
 
     attempts: list[AttemptView]
+    plan: PlanView | None
 
 
 class SumView(View):
@@ -111,7 +137,8 @@ def request_view(entry: Entry) -> RequestView:
 
 def request_detail(entry: Entry) -> RequestDetail:
     attempts = [attempt_view(number, row) for number, row in enumerate(entry.attempts, start=1)]
-    return RequestDetail(**_fields(entry), attempts=attempts)
+    plan = None if entry.plan is None else PlanView.model_validate(entry.plan.told())
+    return RequestDetail(**_fields(entry), attempts=attempts, plan=plan)
 
 
 def _fields(entry: Entry) -> dict[str, Any]:

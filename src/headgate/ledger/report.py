@@ -73,6 +73,7 @@ def export_object(entry: Entry) -> dict[str, Any]:
         "charged_pusd": entry.charged_pusd,
         "done_ms": _ms(entry.done_us),
         "attempts": [_attempt(number, attempt) for number, attempt in enumerate(entry.attempts, start=1)],
+        "plan": None if entry.plan is None else entry.plan.told(),
     }
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from headgate.types.entry import Planned, PlanRow
 from headgate.types.request import Plan
 
@@ -33,17 +31,9 @@ def plan_row(made: Plan) -> PlanRow:
     )
 
 
-def told(row: PlanRow) -> dict[str, Any]:
-    """The object: `candidates` in the order they would be tried, `dropped` with the reason for each."""
-    return {
-        "candidates": [msgspec.structs.asdict(one) for one in row.candidates],
-        "dropped": [{"deployment": name, "reason": reason} for name, reason in row.dropped],
-    }
-
-
 def explained(made: Plan) -> dict[str, Any]:
-    """The object of a plan that was made just now: as `told`, with the policy and what its figures rest on."""
-    answer: dict[str, Any] = {"policy": str(made.order), **told(plan_row(made))}
+    """The object of a plan that was made just now: with the policy and what its figures rest on."""
+    answer: dict[str, Any] = {"policy": str(made.order), **plan_row(made).told()}
     for one, candidate, figures in zip(answer["candidates"], made.candidates, made.figures, strict=False):
         offer = candidate.deployment.offer
         one["price_source"] = offer.price_source or None

@@ -71,6 +71,7 @@ class RowMaker:
             charged,
             entry.done_us,
             self._scopes_text(entry.scopes),
+            None if entry.plan is None else json.encode(entry.plan).decode(),
         )
 
     def attempt(self, request_id: str, number: int, attempt: AttemptRow) -> Row:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from headgate.store.ledger_insert import US_PER_DAY
 from headgate.store.schema import attempts, prices, requests
-from headgate.types.entry import SUCCESS, AttemptRow, Entry, Outcome
+from headgate.types.entry import SUCCESS, AttemptRow, Entry, Outcome, PlanRow
 from headgate.types.money import Cost, CostSource, Price
 from headgate.types.usage import Usage
 from headgate.wire import json
@@ -34,6 +34,7 @@ from headgate.wire import json
 _COUNTS = ("input", "cached_input", "cache_write", "audio_input", "output", "reasoning", "audio_output")
 _SPLIT = 10**6
 _prices: json.Decoder[Price] = json.Decoder(Price)
+_plans: json.Decoder[PlanRow] = json.Decoder(PlanRow)
 _scopes: json.Decoder[tuple[str, ...]] = json.Decoder(tuple[str, ...])
 
 
@@ -167,6 +168,7 @@ def _entry(row: Row[Any], made: tuple[AttemptRow, ...]) -> Entry:
         done_us=row.done_us,
         scopes=_scopes.decode(row.scopes.encode()),
         attempts=made,
+        plan=None if row.plan is None else _plans.decode(row.plan.encode()),
     )
 
 

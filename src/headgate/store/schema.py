@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 metadata = MetaData()
@@ -208,6 +208,8 @@ requests = Table(
     Column("charged_pusd", BigInteger, nullable=False),
     Column("done_us", BigInteger, nullable=False),
     Column("scopes", Text, nullable=False),
+    # Who could have served it, in order, and who could not: JSON, NULL for a request that never came so far.
+    Column("plan", Text),
     sqlite_with_rowid=False,
 )
 Index("requests_at", requests.c.at_us)

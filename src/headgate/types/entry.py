@@ -7,6 +7,7 @@ added, at the end and with a default.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -61,6 +62,13 @@ class PlanRow(msgspec.Struct, frozen=True, array_like=True):
 
     candidates: tuple[Planned, ...]
     dropped: tuple[tuple[str, str], ...]
+
+    def told(self) -> dict[str, Any]:
+        """The object that people and programs read: `candidates` in the order they would be tried, and `dropped`."""
+        return {
+            "candidates": [msgspec.structs.asdict(one) for one in self.candidates],
+            "dropped": [{"deployment": name, "reason": reason} for name, reason in self.dropped],
+        }
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):

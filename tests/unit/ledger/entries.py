@@ -6,7 +6,7 @@ import itertools
 import secrets
 from collections.abc import Iterator
 
-from headgate.types.entry import SUCCESS, AttemptRow, Entry, Outcome
+from headgate.types.entry import SUCCESS, AttemptRow, Entry, Outcome, Planned, PlanRow
 from headgate.types.money import Cost, CostSource, Price
 from headgate.types.usage import Usage
 
@@ -58,6 +58,15 @@ def attempt(
 ANSWERED = (attempt(),)
 
 
+PLAN = PlanRow(
+    (
+        Planned("one/some-model", "one", "some-model", 30_900_000, 1.25, "healthy"),
+        Planned("two/some-model", "two", "some-model", None, None, "unknown"),
+    ),
+    (("three/some-model", "does not do images"),),
+)
+
+
 def entry(
     id_: str,
     *,
@@ -95,6 +104,7 @@ def entry(
         done_us=1_600_000,
         scopes=(f"key:k_{key}", f"workspace:{workspace}") if scopes is None else scopes,
         attempts=attempts,
+        plan=PLAN,
     )
 
 

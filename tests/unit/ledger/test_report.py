@@ -52,6 +52,27 @@ def test_the_object_of_a_request_says_everything_that_is_known() -> None:
             "total_tokens": 1430,
             "estimated": False,
         },
+        "plan": {
+            "candidates": [
+                {
+                    "deployment": "one/some-model",
+                    "provider": "one",
+                    "upstream_id": "some-model",
+                    "expected_cost_pusd": 30_900_000,
+                    "expected_time_s": 1.25,
+                    "health": "healthy",
+                },
+                {
+                    "deployment": "two/some-model",
+                    "provider": "two",
+                    "upstream_id": "some-model",
+                    "expected_cost_pusd": None,
+                    "expected_time_s": None,
+                    "health": "unknown",
+                },
+            ],
+            "dropped": [{"deployment": "three/some-model", "reason": "does not do images"}],
+        },
         "cost_pusd": 30_900_000,
         "cost_usd": "0.0000309",
         "charged_pusd": 30_900_000,

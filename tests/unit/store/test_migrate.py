@@ -23,12 +23,12 @@ from headgate.store.transactions import reading, writing
 
 ME = "tester"
 
-SECOND = """
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{schema.HEAD}"
 
 def upgrade() -> None:
     # Other tables name this one: on SQLite it is made anew under its name.
@@ -56,7 +56,7 @@ def migrations(tmp_path: Path) -> Path:
     (folder / "env.py").write_text((MIGRATIONS / "env.py").read_text())
     for path in (MIGRATIONS / "versions").glob("v*.py"):
         (folder / "versions" / path.name).write_text(path.read_text())
-    (folder / "versions" / "v0002.py").write_text(SECOND)
+    (folder / "versions" / "v9999.py").write_text(NEXT)
     return folder
 
 
@@ -118,8 +118,8 @@ def test_a_database_that_is_up_to_date_is_left_alone(store: Store) -> None:
 def test_an_older_database_is_migrated_with_everything_in_it(store: Store, migrations: Path) -> None:
     store.workspaces.create("acme", actor="alice")
     key, _ = store.keys.create("acme", KeyFields(name="a"), actor=ME)
-    bring_up_to_date(store.engine, head="0002", migrations=migrations)
-    assert version(store.engine) == "0002"
+    bring_up_to_date(store.engine, head="9999", migrations=migrations)
+    assert version(store.engine) == "9999"
     assert store.keys.get("acme", key.id) == key
     with reading(store.engine) as connection:
         rows = connection.execute(text("SELECT name, colour, maker FROM workspaces ORDER BY name")).all()
@@ -129,24 +129,24 @@ def test_an_older_database_is_migrated_with_everything_in_it(store: Store, migra
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(store: Store, migrations: Path) -> None:
-    broken = migrations / "versions" / "v0002.py"
-    broken.write_text(SECOND + "    op.create_table('half', sa.Column('a', sa.Text))\n    op.drop_table('nothing')\n")
+    broken = migrations / "versions" / "v9999.py"
+    broken.write_text(NEXT + "    op.create_table('half', sa.Column('a', sa.Text))\n    op.drop_table('nothing')\n")
     before = described(store.engine)
     with pytest.raises(Exception, match="nothing"):
-        bring_up_to_date(store.engine, head="0002", migrations=migrations)
+        bring_up_to_date(store.engine, head="9999", migrations=migrations)
     assert described(store.engine) == before
-    assert version(store.engine) == "0001"
-    broken.write_text(SECOND)
-    bring_up_to_date(store.engine, head="0002", migrations=migrations)
-    assert version(store.engine) == "0002"
+    assert version(store.engine) == schema.HEAD
+    broken.write_text(NEXT)
+    bring_up_to_date(store.engine, head="9999", migrations=migrations)
+    assert version(store.engine) == "9999"
 
 
 def test_a_database_of_a_newer_version_is_refused_naming_both(
     store: Store, migrations: Path, open_another: Callable[..., Store]
 ) -> None:
-    bring_up_to_date(store.engine, head="0002", migrations=migrations)
+    bring_up_to_date(store.engine, head="9999", migrations=migrations)
     before = described(store.engine)
-    with pytest.raises(StoreError, match=f"version 0002.* up to {schema.HEAD}.*newer headgate") as caught:
+    with pytest.raises(StoreError, match=f"version 9999.* up to {schema.HEAD}.*newer headgate") as caught:
         open_another()
     assert str(caught.value).isprintable()
     assert described(store.engine) == before
