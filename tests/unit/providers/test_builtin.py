@@ -17,8 +17,8 @@ LOCAL = [row for row in ROWS if row.local and row.script is None]
 def test_every_provider_promised_is_there() -> None:
     promised = (
         "deepinfra openai anthropic groq mistral xai together fireworks cerebras sambanova deepseek openrouter "
-        "perplexity nebius novita hyperbolic gemini github huggingface cloudflare nvidia moonshot zai ollama vllm sglang llamacpp "
-        "lmstudio sandbox"
+        "perplexity nebius novita hyperbolic gemini github huggingface cloudflare nvidia moonshot zai ollama vllm "
+        "sglang llamacpp lmstudio sandbox"
     )
     assert set(PROVIDERS) == set(promised.split())
 

@@ -61,13 +61,11 @@ def deepinfra_native(data: bytes, ask: Ask) -> ListPage:
 
 def _with_metadata(fields: Fields, id: str) -> ListedModel:
     metadata = fields.inner("metadata")
-    context, output = metadata.tokens("context_length"), metadata.tokens("max_tokens")
     return ListedModel(
         id=id,
         prices=metadata.inner("pricing").prices(_METADATA, PER_MTOK),
-        context_tokens=context,
-        # The window again is no limit of the answer.
-        max_output_tokens=None if output == context else output,
+        context_tokens=metadata.tokens("context_length"),
+        max_output_tokens=metadata.tokens("max_tokens"),
         capabilities=capabilities_of(metadata.words("tags")),
     )
 

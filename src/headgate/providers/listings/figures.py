@@ -77,7 +77,7 @@ def rounded(value: Decimal, digits: int) -> Decimal:
 
 
 def plain(value: Decimal) -> Decimal:
-    """The same value without trailing zeros and without an exponent, as it is written in a file. Zero has no sign."""
+    """The same value without trailing zeros behind the point, with every digit before it, and zero without a sign."""
     if not value:
         return Decimal(0)
     value = value.normalize(_EXACT)

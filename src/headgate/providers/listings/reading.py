@@ -208,16 +208,17 @@ def models_of(items: Sequence[Any], read: Read, named: str = "id") -> tuple[List
 
 def _finished(model: ListedModel, problems: list[str]) -> ListedModel:
     """With what follows from the rest: whoever has a price for cached tokens has a cache, whoever has no tools cannot
-    call two at once. What a list says in two places counts as what it can."""
-    can, lacks = model.capabilities, model.lacks
+    call two at once, and the window given again is no limit of the answer. What a list both says and denies is said."""
+    can, lacks = model.capabilities, model.lacks - model.capabilities
     if any(name == "cached_input_usd_per_mtok" for name, _ in model.prices):
         can |= {"prompt_cache"}
     if "tools" in lacks:
-        lacks |= {"parallel_tools"}
+        lacks |= {"parallel_tools"} - can
     return msgspec.structs.replace(
         model,
+        max_output_tokens=None if model.max_output_tokens == model.context_tokens else model.max_output_tokens,
         capabilities=can,
-        lacks=lacks - can,
+        lacks=lacks,
         aliases=tuple(dict.fromkeys(alias for alias in model.aliases if alias != model.id)),
         problems=tuple(dict.fromkeys(problems)),
     )
