@@ -15,6 +15,8 @@ from functools import partial
 import uvicorn
 
 from headgate.bookkeeping import Kept, keep_books
+from headgate.catalog.copies import Shelf
+from headgate.catalog.schedule import Timing
 from headgate.config.load import Loaded
 from headgate.config.reload import Watcher
 from headgate.config.stored import Compiler
@@ -25,6 +27,7 @@ from headgate.endpoints.table import Endpoints
 from headgate.gateway.gateway import Gateway
 from headgate.ledger.journal import Journal
 from headgate.publishing import Publisher, StoreWatcher
+from headgate.refreshing import Refresher, RefreshTimer
 from headgate.routing.observed import Observed
 from headgate.settings import Settings
 from headgate.store.engine import Store
@@ -38,6 +41,7 @@ DRAIN_S = 10
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
 GC_ALLOCATIONS = 10_000
+REFRESH_TIMING = Timing()
 log = logging.getLogger("headgate")
 
 Reply = Callable[[Message], Awaitable[None]]
@@ -110,11 +114,13 @@ async def run(
     document anew when it has changed. Raises JournalError when the ledger cannot be kept, StoreError.
     """
     loop = asyncio.get_running_loop()
+    shelf = Shelf(settings.data_dir)
+    seen = shelf.history_mark()
     with keep_books(loaded.document, store, journal, loop) as kept:
         publisher = Publisher(
             loaded.document,
             store,
-            Compiler(store.credentials.open, env, issued),
+            Compiler(store.credentials.open, env, issued, shelf),
             on_publish=lambda snapshot: loop.call_soon_threadsafe(kept.published, snapshot),
         )
         watcher = Watcher(
@@ -127,7 +133,7 @@ async def run(
         )
         pool = Pool()
         observed = Observed()
-        control = OperatorPaths(lambda: _control(store, kept, publisher, watcher, env, settings))
+        control = OperatorPaths(lambda: _control(store, kept, publisher, watcher, env, settings, observed, loop.time))
         endpoints = Endpoints(publisher, Gateway(Caller(pool, env), loop.time, kept.books, observed), control)
         server = Server(
             server_config(endpoints, drain_s=drain_s),
@@ -135,19 +141,37 @@ async def run(
             on_hangup=watcher.poke,
         )
         store_watcher = StoreWatcher(publisher, store, partial(store.workspaces.ensure, actor=loaded.source))
+        refresh_timer = RefreshTimer(
+            Refresher(pool, shelf, env),
+            shelf,
+            snapshot=lambda: publisher.current,
+            hours=lambda: watcher.loaded.document.catalog.refresh_hours,
+            changed=publisher.recompile,
+            seen=seen,
+            timing=REFRESH_TIMING,
+        )
         watcher.start()
         store_watcher.start()
+        refresh_timer.start()
         settle_memory()
         try:
             await server.serve(sockets=[listener])
         finally:
             await watcher.stop()
+            await refresh_timer.stop()
             await loop.run_in_executor(None, store_watcher.stop)
             await pool.close()
 
 
 def _control(
-    store: Store, kept: Kept, publisher: Publisher, watcher: Watcher, env: Mapping[str, str], settings: Settings
+    store: Store,
+    kept: Kept,
+    publisher: Publisher,
+    watcher: Watcher,
+    env: Mapping[str, str],
+    settings: Settings,
+    observed: Observed,
+    clock: Callable[[], float],
 ) -> Control:
     """What the admin API works with."""
     return Control(
@@ -160,6 +184,8 @@ def _control(
         validate_route=publisher.route_problems,
         env=env,
         admin_token_hash=settings.admin_token_hash,
+        observed=observed,
+        clock=clock,
     )
 
 

@@ -16,8 +16,10 @@ import msgspec
 from headgate.catalog.market import Market, usd_prices
 from headgate.catalog.price_guards import (
     FIGURES,
+    INPUT,
     MAX_TOKENS,
     MIN_TOKENS,
+    OUTPUT,
     STRANGE,
     Reason,
     Refusal,
@@ -201,7 +203,7 @@ def _judge_model(model: ListedModel, known: Known, refusals: list[Refusal]) -> t
         refusals.append(Refusal(model.id, "free", Reason.OUTLIER, "is said to be free, and had a price before"))
         free, weighed = False, msgspec.structs.replace(weighed, sound=False)
     prices, tiers, carried = weighed.prices, weighed.tiers, False
-    if not weighed.sound:
+    if not weighed.sound or _was_lost(model, weighed.prices, last):
         # What was good before stays, as a whole: half of a new price beside half of an old one is neither.
         carried = last is not None and bool(last.prices) and _can_stay(last, yard.kind)
         prices, tiers = (last.prices, last.tiers) if carried and last is not None else ((), ())
@@ -216,6 +218,12 @@ def _judge_model(model: ListedModel, known: Known, refusals: list[Refusal]) -> t
         **_words(model, refusals),
     )
     return judged, carried
+
+
+def _was_lost(model: ListedModel, prices: Prices, last: ListedModel | None) -> bool:
+    """Whether the base price is no longer whole, and the model has figures that could not be read."""
+    before = {} if last is None else dict(last.prices)
+    return bool(model.problems) and any(name in before and name not in dict(prices) for name in (INPUT, OUTPUT))
 
 
 def _yardstick(model: ListedModel, last: ListedModel | None, offer: Offer | None, known: Known) -> Yardstick:

@@ -109,8 +109,8 @@ def offers_of(document: Document, shelf: CopyOf | None = None) -> dict[str, tupl
     """Every provider of the document with what it sells: the catalog's offers, what the provider's list says of them,
     and the declared ones laid over both. `shelf` has the lists.
 
-    A provider of which nothing is known offers `*`: any id, reached by the provider's name alone. So does the one
-    in this process, whatever is declared for it.
+    A provider of which nothing is known for certain offers `*`: any id, reached by the provider's name alone. So does
+    the one in this process, whatever is declared for it.
     """
     known = load_offers([name for name in document.providers if row_of(name) is not None])
     slugs = _slugs(offer for offers in known.values() for offer in offers)
@@ -121,7 +121,8 @@ def offers_of(document: Document, shelf: CopyOf | None = None) -> dict[str, tupl
         for part in entry.models:
             offers[part.id] = _declared(name, part, offers.get(part.id), slugs.get(part.id))
         in_process = _is_in_process(name)
-        if in_process or not (packaged or entry.models):
+        is_known = any(not offer.unconfirmed and not offer.retired for offer in packaged)
+        if in_process or not (is_known or entry.models):
             price = _FREE if in_process else Price()
             offers["*"] = Offer(provider=name, upstream_id="*", model="*", kind="any", price=price)
         result[name] = tuple(offers.values())
@@ -130,10 +131,34 @@ def offers_of(document: Document, shelf: CopyOf | None = None) -> dict[str, tupl
 
 def _with_list(name: str, entry: ProviderPart, offers: tuple[Offer, ...], shelf: CopyOf | None) -> tuple[Offer, ...]:
     """The packaged offers with the last good copy of the provider's list laid over them, where there is one."""
-    secrets = [one.api_key for one in entry.credentials or ()] or [entry.api_key]
-    named = tuple(secret for secret in secrets if secret is not None)
-    listed = None if shelf is None else shelf(name, entry.base_url or "", named)
-    return offers if listed is None else overlay(offers, listed, name)
+    own = () if entry.api_key is None else (entry.api_key,)
+    secrets = tuple(one.api_key for one in entry.credentials or ()) or own
+    listed = None if shelf is None else shelf(name, entry.base_url or "", secrets)
+    return offers if listed is None else _recognised(overlay(offers, listed, name), offers)
+
+
+def _recognised(offers: tuple[Offer, ...], packaged: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Offers that only the provider's list knows, under the slug of a model where they are called exactly so.
+
+    Nothing less than the whole name, `org/name`, makes it that model, and nothing said of how its weights are stored.
+    A server on the operator's machine may call anything by such a name: it is the operator who knows.
+    """
+    known = {offer.upstream_id for offer in packaged}
+    new = {
+        offer.upstream_id
+        for offer in offers
+        if offer.upstream_id not in known and "/" in offer.upstream_id and offer.quantization is None
+    }
+    row = row_of(offers[0].provider) if offers else None
+    if not new or row is None or row.local:
+        return offers
+    slugs = load_identity(new)
+    return tuple(
+        msgspec.structs.replace(offer, model=offer.upstream_id)
+        if offer.upstream_id in new and slugs.meaning(offer.upstream_id) is not None
+        else offer
+        for offer in offers
+    )
 
 
 def _is_in_process(provider: str) -> bool:

@@ -168,6 +168,17 @@ def test_the_market_counts_each_other_provider_once_and_not_what_is_no_longer_so
     assert Market(sellers[:3]).medians("x", "acme") == {}
 
 
+def test_a_price_that_could_not_be_read_stays_as_it_was_and_one_that_is_not_said_does_not() -> None:
+    known = Known(last={"m": listed(input="1", output="2")})
+    unreadable = listed(prices=usd(output="2"), problems=("pricing.prompt: a float written as text",))
+    judged = judge([unreadable], known)
+    assert prices(judged) == BASE
+    assert judged.carried == {"m"}
+    assert prices(judge([listed(prices=usd(output="2"))], known)) == {OUTPUT: "2"}
+    other = listed(prices=usd(input="3", output="4"), problems=("context: is no number",))
+    assert prices(judge([other], known)) == {INPUT: "3", OUTPUT: "4"}
+
+
 TIERS_REFUSED = {
     "out of order": (ListedTier(200_000, usd(input="2")), ListedTier(128_000, usd(input="3"))),
     "twice": (ListedTier(200_000, usd(input="2")), ListedTier(200_000, usd(input="3"))),
