@@ -116,6 +116,8 @@ def _upstream(name: str, entry: ProviderPart, defaults: Policies) -> Upstream:
         auth_header=split_auth_header(entry.auth_header) if entry.auth_header else row.auth_header,
         headers=tuple(entry.headers.items()),
         operations=row.operations,
+        lacks=row.lacks,
+        concurrent=row.concurrent,
         quirks=_quirks((*row.quirks, *entry.quirks)),
         stream_usage=row.stream_usage,
         usage_aside=row.usage_aside,
