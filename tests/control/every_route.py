@@ -169,6 +169,7 @@ def calls(on: Objects) -> dict[Route, list[Called]]:
         ("GET", "/api/events"): [Called()],
         ("GET", "/api/health"): [Called()],
         ("GET", "/api/config"): [Called()],
+        ("POST", "/api/explain"): [Called(body={"model": "mybox/tiny"}), Called(body={"model": "x", "key": on.key})],
     }
 
 

@@ -53,6 +53,7 @@ LEAST: dict[Route, str] = {
     ("GET", "/api/events"): "viewer",
     ("GET", "/api/health"): "viewer",
     ("GET", "/api/config"): "viewer",
+    ("POST", "/api/explain"): "viewer",
 }
 PUBLIC = {("GET", "/api/openapi.json")}
 

@@ -12,6 +12,7 @@ from headgate import __version__
 from headgate.control.budgets import Budgets
 from headgate.control.context import Control
 from headgate.control.credentials import Credentials
+from headgate.control.explain import Explain
 from headgate.control.failures import render
 from headgate.control.journals import Journals
 from headgate.control.keys import Keys
@@ -50,7 +51,7 @@ def build_app(control: Control) -> FastAPI:
     app.state.control = control
     app.add_exception_handler(HTTPException, _nothing_matched)
     mount = Mount(app, control)
-    for part in (Workspaces, Keys, Tokens, Credentials, Routes, Budgets, LedgerQueries, Journals, Overview):
+    for part in (Workspaces, Keys, Tokens, Credentials, Routes, Budgets, LedgerQueries, Journals, Overview, Explain):
         part(control).mount(mount)
     _mount_openapi(app, mount)
     check_permissions(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import msgspec
 from headgate.config.document import RoutePart
 from headgate.config.load import Loaded
 from headgate.ledger.budget import BudgetState
+from headgate.routing.observed import Observed
 from headgate.store.engine import Store
 from headgate.types.policy import Budget
 from headgate.types.principal import DEFAULT_WORKSPACE
@@ -46,7 +48,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `document` gives the operator's document, which is only read here. `publish` makes a change count: it returns when
     the new snapshot is in use. `validate_route` finds what is wrong with a route in a workspace. `admin_token_hash` is
-    the SHA-256 of a token that owns everything, None when there is none.
+    the SHA-256 of a token that owns everything, None when there is none. `observed` is what traffic has taught, by the
+    seconds of `clock`; both are the gateway's own.
     """
 
     store: Store
@@ -58,6 +61,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     validate_route: Callable[[str, RoutePart], list[str]]
     env: Mapping[str, str]
     admin_token_hash: bytes | None = None
+    observed: Observed = msgspec.field(default_factory=Observed)
+    clock: Callable[[], float] = time.monotonic
 
     def snapshot_of(self, workspace: str) -> Snapshot | None:
         """What a workspace reads; None for one that is so new that no snapshot has it."""

@@ -49,6 +49,7 @@ class Permission(StrEnum):
     EVENTS_READ = "events.read"
     HEALTH_READ = "health.read"
     CONFIG_READ = "config.read"
+    EXPLAIN_READ = "explain.read"
 
 
 class Requirement(msgspec.Struct, frozen=True):
@@ -78,4 +79,5 @@ REQUIREMENTS: dict[Permission, Requirement] = {
     Permission.EVENTS_READ: Requirement(Role.VIEWER),
     Permission.HEALTH_READ: Requirement(Role.VIEWER),
     Permission.CONFIG_READ: Requirement(Role.VIEWER),
+    Permission.EXPLAIN_READ: Requirement(Role.VIEWER),
 }
