@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from headgate.catalog.copies import CopyOf, Shelf
 from headgate.cli.wording import bracketed
 from headgate.config.check_keys import budgets_of
 from headgate.config.compile import compile_snapshot
@@ -16,6 +17,7 @@ from headgate.config.load import Loaded, load_document
 from headgate.config.offering import offers_of
 from headgate.config.problems import ConfigError
 from headgate.config.schema import document_schema
+from headgate.settings import SettingsError, read_settings
 from headgate.types.deployment import Candidate, Offer
 from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.snapshot import Route, Snapshot
@@ -35,23 +37,27 @@ def check(file: Path | None, schema: bool) -> int:
         print(json.pretty(document_schema()).decode())
         return OK
     try:
-        loaded = load_document(file, os.environ, Path.cwd())
+        shelf = Shelf(read_settings(os.environ).data_dir)
+        loaded = load_document(file, os.environ, Path.cwd(), shelf)
         if calls_out(loaded.document):
             check_proxy_variables(os.environ)
-    except (ConfigError, ProxyVariableError) as error:
+    except (ConfigError, SettingsError, ProxyVariableError) as error:
         print(error, file=sys.stderr)
         return BAD_DOCUMENT
-    for line in report(loaded):
+    for line in report(loaded, shelf):
         print(line)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return OK
 
 
-def report(loaded: Loaded) -> list[str]:
-    """What would run, without any secret: one line for each key, provider and candidate."""
+def report(loaded: Loaded, shelf: CopyOf | None = None) -> list[str]:
+    """What would run, without any secret: one line for each key, provider and candidate.
+
+    `shelf` has the lists of providers that were fetched before.
+    """
     document = loaded.document
-    snapshot = compile_snapshot(document, revision=1, created=0, issued_keys={})
+    snapshot = compile_snapshot(document, revision=1, created=0, issued_keys={}, shelf=shelf)
     server = document.server
     lines = [
         f"configuration: {loaded.source}",
@@ -59,7 +65,7 @@ def report(loaded: Loaded) -> list[str]:
         "keys:",
         *_keys(loaded),
         "providers:",
-        *_providers(loaded),
+        *_providers(loaded, shelf),
     ]
     if document.models:
         lines += ["routes:", *_routes(document, snapshot)]
@@ -84,8 +90,8 @@ def _bounds(key: KeyPart) -> str:
     return "".join(f", {part}" for part in parts)
 
 
-def _providers(loaded: Loaded) -> list[str]:
-    offers = offers_of(loaded.document)
+def _providers(loaded: Loaded, shelf: CopyOf | None) -> list[str]:
+    offers = offers_of(loaded.document, shelf)
     return [
         f"  {name}: {_address(entry)}, {_offers(name, offers[name])}, {_credentials(loaded, name, entry)}"
         for name, entry in loaded.document.providers.items()

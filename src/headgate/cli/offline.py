@@ -52,8 +52,8 @@ class Offline(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 def read_offline(config: Path | None, workspace: str | None = None) -> Offline:
     """Load and compile, touching no network. Raises ConfigError, SettingsError, Mistake for an unknown workspace."""
     settings = read_settings(os.environ)
-    loaded = load_document(config, os.environ, Path.cwd())
     shelf = Shelf(settings.data_dir)
+    loaded = load_document(config, os.environ, Path.cwd(), shelf)
     compiled = Compiler(_nothing_is_sealed, os.environ, {}, shelf)(loaded.document, _EMPTY, revision=1, created=0)
     name = workspace or DEFAULT_WORKSPACE
     known = (DEFAULT_WORKSPACE, *compiled.snapshot.workspaces)

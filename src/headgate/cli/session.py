@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import typer
 
+from headgate.catalog.copies import Shelf
 from headgate.cli.opening import open_store_of
 from headgate.cli.options import USAGE_ERROR, Mistake, complain
 from headgate.config.issued import KeyFileError
@@ -52,7 +53,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 def open_session(config: Path | None) -> Iterator[Session]:
     """Open what a verb works on, for as long as the block runs. Raises ConfigError, SettingsError, StoreError."""
     settings = read_settings(os.environ)
-    loaded = load_document(config, os.environ, Path.cwd())
+    loaded = load_document(config, os.environ, Path.cwd(), Shelf(settings.data_dir))
     with closing(open_store_of(loaded.document, settings)) as store:
         yield Session(loaded=loaded, store=store, data_dir=settings.data_dir, actor=_actor(), now=time.time())
 

@@ -13,6 +13,7 @@ import uvloop
 
 from headgate.app import DRAIN_S, listen, run
 from headgate.bookkeeping import open_journal
+from headgate.catalog.copies import Shelf
 from headgate.cli.example import example
 from headgate.cli.opening import open_store_of
 from headgate.cli.wording import bracketed
@@ -65,7 +66,7 @@ def up(config: Path | None, host: str | None, port: int | None, new_key: bool, *
     set_up()
     try:
         settings = read_settings(os.environ)
-        load = Loader(config, os.environ, Path.cwd())
+        load = Loader(config, os.environ, Path.cwd(), Shelf(settings.data_dir))
         loaded = load()
         document = loaded.document
         if calls_out(document):

@@ -9,6 +9,7 @@ from stat import S_ISDIR, S_ISREG
 import msgspec
 from pydantic import ValidationError
 
+from headgate.catalog.copies import CopyOf
 from headgate.config.check import check
 from headgate.config.check_keys import check_patterns
 from headgate.config.check_targets import check_routes, targets_of
@@ -55,29 +56,33 @@ class Loader:
     environment holds.
     """
 
-    def __init__(self, path: FilePath | None, env: Mapping[str, str], cwd: FilePath) -> None:
+    def __init__(
+        self, path: FilePath | None, env: Mapping[str, str], cwd: FilePath, shelf: CopyOf | None = None
+    ) -> None:
         self._path = path
         self._env = env
         self._cwd = cwd
+        self._shelf = shelf
 
     def __call__(self) -> Loaded:
         """Load it as `load_document` does. Raises ConfigError."""
         chosen = choose_file(self._path, self._env, self._cwd)
-        loaded = load_document(chosen, self._env, self._cwd)
+        loaded = load_document(chosen, self._env, self._cwd, self._shelf)
         self._path = chosen
         return loaded
 
 
-def load_document(path: FilePath | None, env: Mapping[str, str], cwd: FilePath) -> Loaded:
+def load_document(path: FilePath | None, env: Mapping[str, str], cwd: FilePath, shelf: CopyOf | None = None) -> Loaded:
     """Load the document from, in this order: `path`, `HEADGATE_CONFIG`, `headgate.yaml` in `cwd`; else make one from
     the credentials in the environment; else the sandbox alone.
 
-    Raises ConfigError with every problem found.
+    `shelf` has the lists of providers: a route may name what only a list knows. Raises ConfigError with every problem
+    found.
     """
     chosen = choose_file(path, env, cwd)
     if chosen is not None:
-        return _from_file(chosen, env, cwd)
-    return _judge(SourceTree(_ENVIRONMENT, {}, {}, {}, {}, []), env, None)
+        return _from_file(chosen, env, cwd, shelf)
+    return _judge(SourceTree(_ENVIRONMENT, {}, {}, {}, {}, []), env, None, shelf)
 
 
 def choose_file(path: FilePath | None, env: Mapping[str, str], cwd: FilePath) -> FilePath | None:
@@ -89,7 +94,7 @@ def choose_file(path: FilePath | None, env: Mapping[str, str], cwd: FilePath) ->
     return FilePath(DEFAULT_FILE) if (cwd / DEFAULT_FILE).exists() else None
 
 
-def _from_file(path: FilePath, env: Mapping[str, str], cwd: FilePath) -> Loaded:
+def _from_file(path: FilePath, env: Mapping[str, str], cwd: FilePath, shelf: CopyOf | None) -> Loaded:
     source = str(path)
     text = _read(cwd / path, source)
     try:
@@ -103,7 +108,7 @@ def _from_file(path: FilePath, env: Mapping[str, str], cwd: FilePath) -> Loaded:
         raise ConfigError([Problem(source=source, message=_empty())])
     if not isinstance(tree.value, dict):
         raise ConfigError([Problem(source=source, line=root.line, message="must be a mapping, such as providers: …")])
-    return _judge(tree, env, cwd / path)
+    return _judge(tree, env, cwd / path, shelf)
 
 
 def _read(path: FilePath, source: str) -> str:
@@ -132,7 +137,7 @@ def _empty() -> str:
     return f"is empty; the least that runs is: providers: {{{FALLBACK_PROVIDER}: {{}}}}"
 
 
-def _judge(tree: SourceTree, env: Mapping[str, str], path: FilePath | None) -> Loaded:
+def _judge(tree: SourceTree, env: Mapping[str, str], path: FilePath | None, shelf: CopyOf | None) -> Loaded:
     """Every check, one after the other; each looks at what the ones before it left readable."""
     validated = validate(tree)
     findings = Findings(tree, validated.spoilt)
@@ -145,7 +150,7 @@ def _judge(tree: SourceTree, env: Mapping[str, str], path: FilePath | None) -> L
     for name, variables in missing.items():
         needed = " and ".join(f"${{{variable}}}" for variable in variables)
         findings.problem(("providers", name), f"its address needs {needed} from the environment, or a base_url here")
-    document, offering = _with_named_providers(document, env, found, findings)
+    document, offering = _with_named_providers(document, env, found, findings, shelf)
     check_routes(document, offering, findings)
     if not validated.problems:
         check_patterns(document, offering, findings)
@@ -193,10 +198,10 @@ def _adopt(document: Document, one: Found, found: dict[str, str]) -> Document:
 
 
 def _with_named_providers(
-    document: Document, env: Mapping[str, str], found: dict[str, str], findings: Findings
+    document: Document, env: Mapping[str, str], found: dict[str, str], findings: Findings, shelf: CopyOf | None
 ) -> tuple[Document, Offering]:
     """Add the providers that routes name and that only the environment configures."""
-    offering = Offering(offers_of(document))
+    offering = Offering(offers_of(document, shelf))
     for target in targets_of(document):
         name = target.partition("/")[0]
         if name in document.providers or "/" not in target or name not in PROVIDERS or offering.resolve(target):
@@ -207,6 +212,6 @@ def _with_named_providers(
         if one is None or one.missing:
             continue
         document, _ = complete(_adopt(document, one, found), env)
-        offering = Offering(offers_of(document))
+        offering = Offering(offers_of(document, shelf))
         findings.warn(("models",), f"a route names {name}, which is not under providers; used with ${one.variable}")
     return document, offering

@@ -270,3 +270,9 @@ def test_a_damaged_answer_is_read_or_refused(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
         answer[data.draw(st.integers(0, len(answer) - 1))] = data.draw(st.sampled_from(b'0-.e"[]{}:,nx '))
     read_or_refused(CASES[name].format, bytes(answer), asked(name))
+
+
+def test_a_model_that_is_there_twice_with_different_figures_is_given_twice() -> None:
+    entry = {"id": "a", "max_model_len": 1000}
+    page = FORMATS["openai_models"](json.encode({"data": [entry, entry, {**entry, "max_model_len": 2000}]}), FIRST)
+    assert [model.context_tokens for model in page.models] == [1000, 2000]

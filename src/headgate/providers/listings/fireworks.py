@@ -23,9 +23,16 @@ _NAMES = {
 
 
 def fireworks(data: bytes, ask: Ask) -> ListPage:
-    """The list. What has a price for everybody comes before what is listed for a service tier alone."""
+    """The list. Of a model that is there for everybody, entries for a service tier alone are left out."""
     items = items_of(decode(data), "data")
-    return ListPage(models=models_of(sorted(items, key=_of_a_tier), _model))
+    for_everybody = {_called(item) for item in items if not _of_a_tier(item)}
+    kept = [item for item in items if not (_of_a_tier(item) and _called(item) in for_everybody)]
+    return ListPage(models=models_of(sorted(kept, key=_of_a_tier), _model))
+
+
+def _called(item: object) -> object:
+    """What a model is asked for as; not necessarily a text."""
+    return repr(item.get("usage_identifier") or item.get("id")) if isinstance(item, dict) else None
 
 
 def _of_a_tier(item: object) -> bool:

@@ -190,8 +190,11 @@ def items_of(value: Any, under: str) -> list[Any]:
 
 
 def models_of(items: Sequence[Any], read: Read, named: str = "id") -> tuple[ListedModel, ...]:
-    """The models of a list, each id once, without entries that have no id. Raises ListUnreadable when none has."""
-    found: dict[str, ListedModel] = {}
+    """The models of a list, without entries that have no id. Raises ListUnreadable when none has.
+
+    One that stands there twice is given twice, unless both say the same: which is right is not for a reader to say.
+    """
+    found: dict[ListedModel, None] = {}
     have_ids = False
     for item in items:
         if not isinstance(item, dict) or not is_word(item.get(named)):
@@ -200,10 +203,10 @@ def models_of(items: Sequence[Any], read: Read, named: str = "id") -> tuple[List
         problems: list[str] = []
         model = read(Fields(item, problems), item[named])
         if model is not None:
-            found.setdefault(model.id, _finished(model, problems))
+            found.setdefault(_finished(model, problems))
     if items and not have_ids:
         raise ListUnreadable(f"no entry of the list has a text `{named}`")
-    return tuple(found.values())
+    return tuple(found)
 
 
 def _finished(model: ListedModel, problems: list[str]) -> ListedModel:
