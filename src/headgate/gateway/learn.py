@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from headgate.catalog.estimate import parts
 from headgate.routing.observed import Observed
+from headgate.routing.planner import extent_of
 from headgate.types.entry import SUCCESS
 from headgate.types.fault import FaultClass
 from headgate.types.request import Attempt, Request
@@ -43,13 +43,13 @@ def learn(observed: Observed, request: Request, one: Attempt, wait_s: float | No
         return
     facts.billed(usage.cached_input, usage.prompt_tokens, one.cost.reported_pusd, one.cost.computed_pusd, now)
     envelope = request.envelope
-    text, other = parts(envelope)
-    prompt = usage.prompt_tokens if not other else 0
+    extent = extent_of(envelope)
+    prompt = usage.prompt_tokens if not extent.other else 0
     observed.answered(
         request.principal.key_id,
         envelope.model,
         one.candidate.deployment.offer.model,
-        text,
+        extent.text,
         prompt,
         usage.completion_tokens,
         now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.catalog.cost import MAX_COST_PUSD
 from headgate.types.entry import Planned, PlanRow
 from headgate.types.request import Plan
 
@@ -12,7 +13,8 @@ MOST_TOLD = 50
 
 
 def plan_row(made: Plan) -> PlanRow:
-    """What is kept of a plan. Seconds are rounded to the millisecond."""
+    """What is kept of a plan. Seconds are rounded to the millisecond; a cost beyond what any request can cost is a
+    mistake of what it was worked out from, and unknown."""
     return PlanRow(
         tuple(
             [
@@ -20,7 +22,7 @@ def plan_row(made: Plan) -> PlanRow:
                     one.deployment.name,
                     one.deployment.upstream.provider,
                     one.upstream_id,
-                    figures.cost_pusd,
+                    _possible(figures.cost_pusd),
                     None if figures.time_s is None else round(figures.time_s, 3),
                     figures.health,
                 )
@@ -43,3 +45,7 @@ def explained(made: Plan) -> dict[str, Any]:
         if offer.deprecated_on is not None:
             one["retires_on"] = offer.deprecated_on
     return answer
+
+
+def _possible(cost_pusd: int | None) -> int | None:
+    return None if cost_pusd is None or cost_pusd > MAX_COST_PUSD else cost_pusd

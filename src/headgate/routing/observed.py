@@ -13,6 +13,9 @@ from headgate.types.secret import Secret
 MOST_DEPLOYMENTS = 10_000
 MOST_LENGTHS = 20_000
 MOST_MODELS = 5_000
+LONGEST_NAME = 300
+"""Names longer than this are not remembered: some servers answer to whatever a client calls a model."""
+
 ENOUGH = 5.0
 """So many answers and a mean is better than a guess."""
 
@@ -47,9 +50,10 @@ class Observed:
     ) -> None:
         """An answer to a key that asked for a model by this name, of the weights of this slug.
 
-        `size` bytes of text came to so many tokens of prompt; 0 where the prompt was more than text.
+        `size` bytes of text came to so many tokens of prompt; 0 tokens where the prompt was more than text.
         """
-        self._lengths.get((key_id, model)).add(written_tokens, now)
+        if len(model) <= LONGEST_NAME:
+            self._lengths.get((key_id, model)).add(written_tokens, now)
         if prompt_tokens > 0:
             self.density(slug).add(size, prompt_tokens, now)
 

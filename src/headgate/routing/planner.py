@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
@@ -12,7 +13,7 @@ from headgate.routing.plan import Asked, plan
 from headgate.routing.requirements import Extent
 from headgate.routing.resolve import Resolution, resolve
 from headgate.routing.shortlist import Shortlist, Wanted, shortlist
-from headgate.types.policy import Order
+from headgate.types.policy import Order, Preferences
 from headgate.types.principal import Principal
 from headgate.types.request import Envelope, Plan, Request
 from headgate.types.snapshot import Snapshot
@@ -20,6 +21,22 @@ from headgate.types.snapshot import Snapshot
 MOST_SHORTLISTS = 2_000
 LONGEST_NAME = 300
 """Names longer than this are not worth remembering: nobody's model is called so."""
+MOST_NAMES = 20
+"""Nor are requests that name more providers and models than this: what is remembered is as large as what they list."""
+
+MOST_TOKENS = 10**12
+MOST_ANSWERS = 10**6
+"""Larger figures of a client's mean nothing, and what is worked out from them would fit nowhere."""
+
+FILE_BYTES_PER_TOKEN = 32
+"""Of a file sent inside the request, in base64: little of it is the text that a model reads."""
+
+_ESCAPE = b"\\u"
+_ESCAPE_WASTE = 3
+"""Bytes by which `\\uXXXX` is longer than most of the characters that are written so."""
+
+_FILE = re.compile(rb'("file_data"\s*:\s*")[^"]*')
+_TEXTS = ("messages", "prompt", "input")
 
 Known = dict[tuple[str, Wanted], Shortlist | None]
 
@@ -78,7 +95,7 @@ class Planner:
 
     def _shortlist(self, snapshot: Snapshot, envelope: Envelope) -> Shortlist | None:
         wanted = Wanted(envelope.operation, envelope.requires, envelope.preferences)
-        if len(envelope.model) > LONGEST_NAME or (wanted.preferences and wanted.preferences.require_parameters):
+        if len(envelope.model) > LONGEST_NAME or not _is_worth_keeping(wanted.preferences):
             return self._make(snapshot, envelope, wanted)
         known = self._known.get(snapshot)
         if known is None:
@@ -97,10 +114,37 @@ class Planner:
 
 
 def extent_of(envelope: Envelope) -> Extent:
-    """How long a request is, as far as its bytes tell."""
+    """How long a request is, as far as its bytes tell.
+
+    What is escaped counts as about so many bytes as it has in UTF-8, and a file sent inside as what is no text.
+    """
     text, other = parts(envelope)
+    for name in _TEXTS:
+        raw = envelope.fields.get(name)
+        if raw is None:
+            continue
+        written = bytes(raw)
+        if "pdf" in envelope.requires:
+            rest = _FILE.sub(rb"\1", written)
+            text -= len(written) - len(rest)
+            other += (len(written) - len(rest)) // FILE_BYTES_PER_TOKEN
+            written = rest
+        text -= written.count(_ESCAPE) * _ESCAPE_WASTE
     asked = writing(envelope)
-    return Extent(text=text, other=other, each=asked.each, answers=max(asked.answers, 1))
+    return Extent(
+        text=max(text, 1),
+        other=min(other, MOST_TOKENS),
+        each=None if asked.each is None else min(asked.each, MOST_TOKENS),
+        answers=min(max(asked.answers, 1), MOST_ANSWERS),
+    )
+
+
+def _is_worth_keeping(preferences: Preferences | None) -> bool:
+    if preferences is None:
+        return True
+    quantizations = preferences.quantizations or ()
+    listed = (preferences.models, preferences.order, preferences.only, preferences.ignore, quantizations)
+    return not preferences.require_parameters and sum(map(len, listed)) <= MOST_NAMES
 
 
 def _shortlist(resolutions: Sequence[Resolution], envelope: Envelope, wanted: Wanted, observed: Observed) -> Shortlist:

@@ -5,8 +5,13 @@ The fields are those of OpenRouter's `provider` object: https://openrouter.ai/do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headgate.types.deployment import Body, Deployment
 from headgate.types.policy import Preferences
+
+MOST_NAMED = 5
+"""So many of a client's names are repeated to it, and a reason stays short whatever the request lists."""
 
 UNKNOWN = "unknown"
 """The quantization of an offer of which nobody says how its weights are stored."""
@@ -15,8 +20,8 @@ UNKNOWN = "unknown"
 def admits_serving(deployment: Deployment, preferences: Preferences | None, admitted: frozenset[str]) -> bool:
     """Whether a serving other than the plain one may be used: `admitted` by the route, or named by the request."""
     offer = deployment.offer
-    named = {word for word in (offer.variant, offer.quantization) if word is not None}
-    if "*" in admitted or named & admitted:
+    named = {word.lower() for word in (offer.variant, offer.quantization) if word is not None}
+    if "*" in admitted or not named.isdisjoint(map(str.lower, admitted)):
         return True
     wanted = None if preferences is None else preferences.quantizations
     return wanted is not None and bool(named & wanted)
@@ -26,11 +31,11 @@ def why_unwanted(deployment: Deployment, preferences: Preferences, fields: Body)
     """Why the request does not want a deployment; None when it takes it."""
     provider = deployment.upstream.provider.lower()
     if preferences.only and provider not in preferences.only:
-        return f"the request wants only {', '.join(preferences.only)}"
+        return f"the request wants only {_listed(preferences.only)}"
     if provider in preferences.ignore:
         return "the request ignores this provider"
     if preferences.order and not preferences.allow_fallbacks and provider not in preferences.order:
-        return f"the request allows no fallback beyond {', '.join(preferences.order)}"
+        return f"the request allows no fallback beyond {_listed(preferences.order)}"
     return (
         _wrong_quantization(deployment, preferences)
         or _too_dear(deployment, preferences)
@@ -50,9 +55,9 @@ def _wrong_quantization(deployment: Deployment, preferences: Preferences) -> str
         return None
     offer = deployment.offer
     quantization = offer.quantization or UNKNOWN
-    if quantization in wanted or offer.variant in wanted:
+    if quantization.lower() in wanted or (offer.variant is not None and offer.variant.lower() in wanted):
         return None
-    return f"its quantization is {quantization}, and the request admits {', '.join(sorted(wanted))}"
+    return f"its quantization is {quantization}, and the request admits {_listed(sorted(wanted))}"
 
 
 def _too_dear(deployment: Deployment, preferences: Preferences) -> str | None:
@@ -81,3 +86,8 @@ def _drops_parameters(deployment: Deployment, fields: Body) -> str | None:
     for quirk in deployment.upstream.quirks:
         quirk(copy, dropped)
     return f"it cannot honour {', '.join(dropped)}, and the request requires its parameters" if dropped else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMED])
+    return f"{shown} and others" if len(names) > MOST_NAMED else shown

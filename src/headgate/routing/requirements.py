@@ -83,7 +83,8 @@ def has(offer: Offer, need: str) -> bool | None:
 class Extent(msgspec.Struct, frozen=True):
     """How long a request is: bytes of text, tokens of what is no text, and how much each answer may be (None: no cap).
 
-    `exact` is the number of tokens of the prompt where somebody has counted.
+    `other` is the most it can be, often far above what it comes to. `exact` is the number of tokens of the prompt where
+    somebody has counted.
     """
 
     text: int
@@ -125,5 +126,5 @@ def _bounds(extent: Extent, learned: float | None) -> tuple[int, int]:
     if extent.exact is not None:
         return extent.exact, extent.exact
     if learned is None:
-        return extent.tokens(SURELY_BYTES_PER_TOKEN), extent.tokens(CAUTIOUS_BYTES_PER_TOKEN)
-    return extent.tokens(learned * _LEARNED_MARGIN), extent.tokens(learned / _CAUTIOUS_MARGIN)
+        return int(extent.text / SURELY_BYTES_PER_TOKEN), extent.tokens(CAUTIOUS_BYTES_PER_TOKEN)
+    return int(extent.text / (learned * _LEARNED_MARGIN)), extent.tokens(learned / _CAUTIOUS_MARGIN)

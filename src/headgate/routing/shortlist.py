@@ -78,9 +78,10 @@ def shortlist(
     dropped: list[Dropped] = []
     seen: set[tuple[int, str]] = set()
     groups: list[Group] = []
+    unasked: dict[tuple[int, str], Dropped] = {}
     for resolution in resolutions:
         admitted = frozenset() if resolution.route is None else resolution.route.admits
-        targets = [*resolution.targets, *_admitted(resolution.variants, wanted.preferences, admitted, dropped)]
+        targets = [*resolution.targets, *_admitted(resolution.variants, wanted.preferences, admitted, unasked)]
         for candidates, fixed in ((targets, False), (resolution.fallback, True)):
             options = [
                 _option(one, place, wanted, unsure, facts_of, density_of)
@@ -97,11 +98,16 @@ def shortlist(
                         shares=_shares(options),
                     )
                 )
+    # A variant that one name does not admit may be what another one means.
+    dropped += [reason for known_as, reason in unasked.items() if known_as not in seen]
     return Shortlist(tuple(groups), tuple(dropped))
 
 
 def _admitted(
-    variants: Iterable[Candidate], preferences: Preferences | None, admitted: frozenset[str], dropped: list[Dropped]
+    variants: Iterable[Candidate],
+    preferences: Preferences | None,
+    admitted: frozenset[str],
+    unasked: dict[tuple[int, str], Dropped],
 ) -> Iterable[Candidate]:
     for candidate in variants:
         deployment = candidate.deployment
@@ -109,7 +115,8 @@ def _admitted(
             yield candidate
         else:
             kind = deployment.offer.variant or deployment.offer.quantization
-            dropped.append(Dropped(deployment.name, f"serves another variant ({kind}), which nobody has asked for"))
+            reason = f"serves another variant ({kind}), which nobody has asked for"
+            unasked[id(deployment), candidate.upstream_id] = Dropped(deployment.name, reason)
 
 
 def _able(

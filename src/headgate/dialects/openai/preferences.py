@@ -25,6 +25,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Names = Annotated[list[Name], msgspec.Meta(max_length=100)]
 Models = Annotated[list[Name], msgspec.Meta(max_length=MOST_MODELS)]
 _DIGITS = 12
+_LONGEST_SHOWN = 100
+_UNKNOWN = "Object contains unknown field "
 
 
 class HighestPrices(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,6 +98,9 @@ def _decoded(decoder: json.Decoder[Any], name: str, fields: Body) -> Any:
     except json.DecodeError as error:
         text, _, place = str(error).partition(" - at `$")
         param = name + place.rstrip("`")
+        if text.startswith(_UNKNOWN):
+            param = f"{param}.{text.removeprefix(_UNKNOWN).strip('`')[:_LONGEST_SHOWN]}"
+            raise InvalidRequest(f"`{param}` is not known here", param=param, code="unknown_parameter") from None
         raise InvalidRequest(f"`{param}`: {text[:1].lower()}{text[1:]}", param=param, code="invalid_type") from None
 
 

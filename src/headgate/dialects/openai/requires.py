@@ -29,6 +29,7 @@ class Thinking(msgspec.Struct):
 
     enabled: bool | None = None
     effort: str | None = None
+    max_tokens: int | None = None
 
 
 class SomePart(Protocol):
@@ -87,4 +88,6 @@ def _wants_thinking(raw: msgspec.Raw) -> bool:
     except json.DecodeError:
         # Of another shape, and for a provider that knows it: not ours to judge.
         return False
-    return (asked.enabled is not False and asked.effort not in (None, "none")) or asked.enabled is True
+    if asked.enabled is not None:
+        return asked.enabled
+    return asked.effort not in (None, "none") or (asked.max_tokens or 0) > 0
