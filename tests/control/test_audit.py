@@ -31,10 +31,13 @@ LEAVES: dict[Route, tuple[str, bool, bool]] = {
     ("DELETE", "/api/routes/{id}"): ("route.delete", True, False),
     ("PUT", "/api/budgets/{scope}"): ("budgets.replace", True, True),
 }
+ONLY_ASKS: set[Route] = {("POST", "/api/explain")}
+"""A question that is too long for a query changes nothing."""
 
 
 def test_every_changing_route_has_its_row_in_the_table(on_sqlite: Served) -> None:
-    assert {route for route in mounted(on_sqlite) if route[0] != "GET"} == LEAVES.keys()
+    changing = {route for route in mounted(on_sqlite) if route[0] != "GET"} - ONLY_ASKS
+    assert changing == LEAVES.keys()
 
 
 def test_every_change_leaves_a_row_with_its_maker_and_both_states(served: Served) -> None:
