@@ -114,7 +114,7 @@ class Facts:
         """An attempt is over, whatever came of it."""
         self.in_flight -= 1
 
-    def failed(self) -> None:
+    def failed(self, now: float | None = None) -> None:
         self.failures += 1
 
     def answered(self, first_token_s: float | None, total_s: float, tokens: int, now: float) -> None:

@@ -1,0 +1,76 @@
+"""What an attempt that is over teaches: the one way from its figures to what plans are made from. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headgate.routing.observed import Observed
+from headgate.types.deployment import Deployment
+from headgate.types.fault import FaultClass
+from headgate.types.headroom import Headroom
+from headgate.types.money import Cost
+from headgate.types.usage import Usage
+
+OURS = frozenset(
+    {
+        FaultClass.UNSUPPORTED,
+        FaultClass.CONTEXT_TOO_LONG,
+        FaultClass.CONTENT_FILTERED,
+        FaultClass.BAD_REQUEST,
+    }
+)
+"""Faults that say something of the request and nothing of the deployment."""
+
+
+class Lesson(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """How an attempt went.
+
+    `fault` is why it failed, and `wait_s` how long the provider then asks to wait. `usage` is there for whole answers
+    alone. `first_token_s` is None where only the end of the answer could be seen, `total_s` where the time says
+    nothing of the provider. `text` are the prompt's bytes, 0 where it was more than text. `key_id` and `model` are who
+    asked, and for what name.
+    """
+
+    deployment: Deployment
+    fault: FaultClass | None = None
+    wait_s: float | None = None
+    headroom: Headroom | None = None
+    usage: Usage | None = None
+    cost: Cost = Cost()
+    first_token_s: float | None = None
+    total_s: float | None = None
+    text: int = 0
+    key_id: str = ""
+    model: str = ""
+
+
+def learn(observed: Observed, lesson: Lesson, now: float) -> None:
+    """Note how an attempt went, at a time of the facts' clock."""
+    deployment, usage, fault = lesson.deployment, lesson.usage, lesson.fault
+    facts = observed.of(deployment)
+    facts.end()
+    if lesson.headroom is not None:
+        facts.told(lesson.headroom, now)
+    if fault is FaultClass.RATE_LIMITED:
+        # It works, and says when it will work again.
+        facts.refused(lesson.wait_s, now)
+    elif fault is not None and fault not in OURS:
+        facts.failed(now)
+    if usage is None:
+        return
+    if lesson.total_s is not None:
+        facts.answered(lesson.first_token_s, lesson.total_s, usage.completion_tokens, now)
+    if usage.estimated:
+        # Our own guesses teach nothing.
+        return
+    cost, prompt = lesson.cost, usage.prompt_tokens
+    facts.billed(usage.cached_input, prompt, cost.reported_pusd, cost.computed_pusd, now)
+    observed.answered(
+        lesson.key_id,
+        lesson.model,
+        deployment.offer.model,
+        lesson.text,
+        prompt if lesson.text else 0,
+        usage.completion_tokens,
+        now,
+    )
