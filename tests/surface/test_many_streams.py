@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from headgate.dialects.openai.stream import StreamReader
+from headgate.endpoints.cycle import Cycle
 from headgate.endpoints.reply import AsgiReply
 from headgate.endpoints.server import ClientConnection
 from headgate.types.script import Script, Step
@@ -30,7 +30,7 @@ STREAMS = 500
 EVENTS = 12
 ROUNDS = 3
 MEGABYTE = 2**20
-LIVES_WITH_A_REQUEST = (ClientConnection, RequestResponseCycle, AsgiReply, StreamReader)
+LIVES_WITH_A_REQUEST = (ClientConnection, Cycle, AsgiReply, StreamReader)
 
 
 def numbered(number: int) -> list[bytes]:

@@ -16,6 +16,10 @@ class Send(Protocol):
 
     async def __call__(self, message: Message, /) -> None: ...
 
+    async def whole(self, status: int, lines: bytes, body: bytes) -> None:
+        """Answer in one piece. `lines` are the headers as they go out, without the length."""
+        ...
+
     def write(self, data: bytes) -> bool:
         """Write the next bytes of a body that has begun; False when the client is behind."""
         ...

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from headgate.dialects.openai.errors import render_error, render_error_event
 from headgate.endpoints.asgi import Headers, Message, Send
+from headgate.endpoints.cycle import render_headers
 from headgate.errors import GatewayError, UpstreamFailed
 from headgate.types.money import render_usd
 from headgate.types.request import Account
 
 _JSON = (b"content-type", b"application/json")
+_JSON_LINE = b"content-type: application/json\r\n"
 _STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -32,11 +34,12 @@ class AsgiReply:
         self.ended = False
 
     async def whole(self, body: bytes, account: Account) -> None:
-        headers = [_JSON, (b"content-length", b"%d" % len(body)), *_account_headers(account)]
+        lines = _JSON_LINE + render_headers(_account_headers(account))
         if account.cost_pusd is not None and account.usage is not None and not account.usage.estimated:
             # A header has no room to say that it is a guess.
-            headers.append((b"x-headgate-cost-usd", render_usd(account.cost_pusd).encode()))
-        await self._all(200, headers, body)
+            lines += b"x-headgate-cost-usd: %b\r\n" % render_usd(account.cost_pusd).encode()
+        self.committed = self.ended = True
+        await self._send.whole(200, lines, body)
 
     async def begin(self, data: bytes, account: Account) -> None:
         self.committed = True

@@ -16,38 +16,33 @@ DISCARD_S = 2.0
 SMALL_BODY = 64 * 1024
 
 
-class Head(msgspec.Struct, kw_only=True):
+class Head(msgspec.Struct):
     """The headers somebody acts on."""
 
-    authorization: bytes | None = None
-    api_key: bytes | None = None
-    content_length: int | None = None
-    content_encoding: bytes | None = None
-    expects_continue: bool = False
-    order: bytes | None = None
-    timeout_s: bytes | None = None
+    authorization: bytes | None
+    api_key: bytes | None
+    content_length: int | None
+    content_encoding: bytes | None
+    expects_continue: bool
+    order: bytes | None
+    timeout_s: bytes | None
 
 
 def read_head(headers: Headers) -> Head:
-    """Look through the headers once."""
-    head = Head()
-    for name, value in headers:
-        if name == b"authorization":
-            head.authorization = value
-        elif name == b"content-length":
-            # The parser has refused anything but digits.
-            head.content_length = int(value)
-        elif name == b"x-api-key":
-            head.api_key = value
-        elif name == b"expect":
-            head.expects_continue = True
-        elif name == b"content-encoding":
-            head.content_encoding = value
-        elif name == b"x-headgate-policy":
-            head.order = value
-        elif name == b"x-headgate-timeout-s":
-            head.timeout_s = value
-    return head
+    """Look the headers up; the last counts of one that is repeated."""
+    found = dict(headers)
+    value = found.get
+    length = value(b"content-length")
+    return Head(
+        value(b"authorization"),
+        value(b"x-api-key"),
+        # The parser has refused anything but digits.
+        None if length is None else int(length),
+        value(b"content-encoding"),
+        b"expect" in found,
+        value(b"x-headgate-policy"),
+        value(b"x-headgate-timeout-s"),
+    )
 
 
 def parse_order(value: bytes | None) -> Order | None:

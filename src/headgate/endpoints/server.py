@@ -1,42 +1,39 @@
-"""The server's side of a client connection: uvicorn's protocol, made strict and told when to give up.
+"""The server's side of a client connection: a protocol for uvicorn's server, strict and told when to give up.
 
-llhttp refuses most of what two servers could read differently (Transfer-Encoding with Content-Length, bare CR or LF,
-repeated lengths). What it lets pass is refused here. A client that leaves cancels the request it left; one that is too
-slow with a head, with the rest of a body nobody wants, or with reading its answer, is cut.
+A client that leaves cancels the request it left; one that is too slow with a head, with the rest of a body nobody
+wants, or with reading its answer, is cut. uvicorn's own protocol would cost every request a tenth more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
+from uvicorn.server import ServerState
 
 from headgate.dialects.openai.errors import render_error
-from headgate.endpoints.send import Sender
+from headgate.endpoints.asgi import Headers
+from headgate.endpoints.cycle import Cycle, render_headers
+from headgate.endpoints.framing import Framing, Parser
 from headgate.errors import GatewayError, InvalidRequest, RequestTimeout
 from headgate.wire.outgoing import Outgoing, outbox_of
 
-if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application
-
-# Of a request that asks for another protocol, and is answered in this one.
-UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
-
 REASONS = {400: b"Bad Request", 408: b"Request Timeout"}
+COARSE_S = 0.01
+"""A timer may fire as early as this."""
 
-
+Application = Callable[..., Awaitable[None]]
 log = logging.getLogger("headgate")
 
 
-class RefusedFraming(ValueError):
-    """Raised in a parser callback, where it ends the parsing; the refusal is remembered beside it."""
-
-
-class ClientConnection(HttpToolsProtocol):
+class ClientConnection(Framing, asyncio.Protocol):
     """One connection of a client.
 
     `head_timeout_s`  for a head and the first byte of its body; also for what is left of a body once it is answered
@@ -44,70 +41,103 @@ class ClientConnection(HttpToolsProtocol):
     `linger_s`        how long a refused client may go on sending, so that it gets to read the refusal
     """
 
-    max_head_bytes = 64 * 1024
-    max_headers = 200
     max_pipelined = 64
     head_timeout_s = 20.0
     write_stall_s = 60.0
     least_read_bytes = 64 * 1024
     linger_s = 2.0
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    transport: asyncio.Transport
+    flow: FlowControl
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(app_state)
+        if not config.loaded:
+            config.load()
+        self.timeout_keep_alive: float = config.timeout_keep_alive
+        self._app = cast(Application, config.loaded_app)
+        self._state = server_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._cycle: Cycle | None = None
+        self._pipeline: deque[Cycle] = deque()
+        self._running: Cycle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._running: RequestResponseCycle | None = None
-        self._in_head = False
         self._in_body = False
         self._body_came = False
         self._upgrading = False
         self._refused = False
-        self._fed = 0
-        self._head_bytes = 0
         self._quiet_bytes = 0
+        self._idle_since: float | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._owed_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
-        self._refusal = "the request is not valid HTTP/1.1"
+        self._rendered: tuple[Headers, bytes] = ([], b"")
+
+    @property
+    def default_lines(self) -> bytes:
+        """The headers of every reply, as they go out."""
+        headers = self._state.default_headers
+        if headers is not self._rendered[0]:
+            # uvicorn makes a new list once a second, for the date.
+            self._rendered = (headers, render_headers(headers))
+        return self._rendered[1]
 
     # asyncio.Protocol
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Outgoing(transport, outbox_of(self.loop)))
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        plain = cast(asyncio.Transport, transport)
+        self._state.connections.add(cast(Any, self))
+        self.transport = Outgoing(plain, outbox_of(self._loop))
+        self.flow = FlowControl(self.transport)
+        self._server = get_local_addr(plain)
+        self._client = get_remote_addr(plain)
         self._await_client()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         self._fed = len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.send_400_response(self._refusal)
+            self._end_with(InvalidRequest(self._refusal, code="bad_http_request"))
             return
         if self._in_head or self._in_body:
             self._inside_message(len(data))
             return
         if self._owed_timer is not None:
             self._await_nothing()
-        if self.cycle is not None and self.cycle.response_complete and not self.transport.is_closing():
+        if self._cycle is not None and self._cycle.response_complete:
             # The tail of a body that was answered early, or stray line ends: the connection is idle again.
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._await_request()
+
+    def eof_received(self) -> None:
+        pass
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._running is not None:
-            self._running.disconnected = True
-        self._unset_keepalive_if_required()
-        self._await_nothing()
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
+        self._state.connections.discard(cast(Any, self))
+        for timer in (self._idle_timer, self._owed_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        for cycle in (self._cycle, self._running):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.tell()
+        # Whoever waits for the client to catch up waits no longer.
+        self.flow.resume_writing()
+        self._cancel_task()
+        # The parser holds on to this object, and this object to it.
+        self._parser = cast(Parser, None)
 
     def pause_writing(self) -> None:
-        super().pause_writing()
+        self.flow.pause_writing()
         if self._stall_timer is None:
             self._await_reader(self.transport.get_write_buffer_size())
 
@@ -121,10 +151,10 @@ class ClientConnection(HttpToolsProtocol):
             else:
                 self.transport.abort()
 
-        self._stall_timer = self.loop.call_later(self.write_stall_s, look)
+        self._stall_timer = self._loop.call_later(self.write_stall_s, look)
 
     def resume_writing(self) -> None:
-        super().resume_writing()
+        self.flow.resume_writing()
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
@@ -132,123 +162,139 @@ class ClientConnection(HttpToolsProtocol):
     # httptools callbacks
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
         self._in_head = True
         self._body_came = self._upgrading = False
         # What came with the head's first bytes may belong to the request before it.
         self._head_bytes = -self._fed
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            # A trailer. Read as a header it would be one that no proxy in front has seen.
-            return
-        super().on_header(name, value)
-        if len(self.headers) > self.max_headers:
-            self._refuse(f"the request has more than {self.max_headers} headers")
-
     def on_headers_complete(self) -> None:
         self._in_head = False
-        version = self.parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            self._refuse("the request is not HTTP/1.1")
-        hosts = 0
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding" and (version != "1.1" or value.strip().lower() != b"chunked"):
-                self._refuse("Transfer-Encoding may only be `chunked`, and only in HTTP/1.1")
-        if hosts != 1 and (hosts > 1 or version == "1.1"):
-            self._refuse("the request must have exactly one Host header")
-        if self._head_bytes >= 0 or self._fed > self.max_head_bytes:
-            self._limit_head(len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers))
-        if self.parser.should_upgrade():
+        parser = self._parser
+        version = parser.get_http_version()
+        found = self._checked_headers(version)
+        if parser.should_upgrade():
             self._upgrading = True
             return
         self._in_body = True
         self._quiet_bytes = -self._fed
-        super().on_headers_complete()
-        if self.pipeline and len(self.pipeline) <= self.max_pipelined:
-            # uvicorn stops reading here, and would not see the client leave.
-            self.flow.resume_reading()
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        expects_continue = b"expect" in found and found[b"expect"].lower() == b"100-continue"
+        before = self._cycle
+        self._cycle = cycle = Cycle(
+            self, self._scope(version), keep_alive=keep_alive, expects_continue=expects_continue
+        )
+        if before is None or before.response_complete:
+            self._start(cycle)
+            return
+        self._pipeline.append(cycle)
+        if len(self._pipeline) > self.max_pipelined:
+            # Up to there we go on reading, or we would not see the client leave.
+            self.flow.pause_reading()
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self._cycle
+        if self._upgrading or cycle is None or cycle.response_complete:
+            return
+        if cycle.take(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
-        if not self._upgrading:
-            self._in_body = False
-            super().on_message_complete()
+        if self._upgrading:
+            return
+        self._in_body = False
+        cycle = self._cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.tell()
 
-    # uvicorn
+    # Requests
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """As uvicorn does it, and the task is kept so that a client that leaves can cancel it."""
+    def _start(self, cycle: Cycle) -> None:
+        """Answer a request in a task of its own, which a client that leaves cancels."""
         self._running = cycle
-        self._task = task = self.loop.create_task(self._answer(cycle, cast("Any", app)))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        self._task = self._loop.create_task(self._answer(cycle))
+        self._state.tasks.add(self._task)
 
-    async def _answer(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
-        """Run the application with a `send` of our own; see `send`."""
+    async def _answer(self, cycle: Cycle) -> None:
+        task = cast("asyncio.Task[None]", self._task)
         try:
-            await app(cycle.scope, cycle.receive, Sender(self, cycle, self.server_state.default_headers))
+            await self._app(cycle.scope, cycle.receive, cycle)
         except BaseException:  # last resort: the application answers its own defects, so this one is in answering
             log.exception("defect while answering")
         if not cycle.response_complete and not cycle.disconnected:
             self.transport.close()
-        cycle.on_response = _nothing
+        # Here and not in a callback of the task, which would cost another turn of the loop.
+        self._state.tasks.discard(task)
 
-    def send_400_response(self, msg: str) -> None:
-        self._end_with(InvalidRequest(msg, code="bad_http_request"))
+    def _cancel_task(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            # One that has not begun would never take itself out.
+            self._state.tasks.discard(self._task)
 
-    # Inside
+    def answered(self) -> None:
+        """An answer is complete: the next request's turn, or nobody's."""
+        self._state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self._pipeline:
+            self._start(self._pipeline.popleft())
+        else:
+            self._await_request()
 
-    def _feed(self, data: bytes) -> None:
-        """Parse; a request that asks for another protocol is parsed again as one that does not.
+    def shutdown(self) -> None:
+        """uvicorn's server stops: close when there is nothing to answer, else after the answer."""
+        if self._cycle is None or self._cycle.response_complete:
+            self.transport.close()
+        else:
+            self._cycle.keep_alive = False
 
-        RFC 9110 §7.8 lets a server ignore Upgrade. The parser would take the body for bytes of the other protocol,
-        and clients that offer h2c with every request would never be understood.
-        """
-        while data:
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                data = self._head_without_upgrade() + data[upgrade.args[0] :]
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            else:
-                return
-
-    def _head_without_upgrade(self) -> bytes:
-        method = self.parser.get_method()
-        if method == b"CONNECT":
-            raise httptools.HttpParserError("CONNECT is not served")
-        lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
-        for name, value in self.headers:
-            if name == b"connection":
-                options = [option.strip() for option in value.split(b",")]
-                value = b", ".join(option for option in options if option.lower() not in UPGRADE_HEADERS)
-            if name not in UPGRADE_HEADERS:
-                lines.append(name + b": " + value)
-        return b"\r\n".join([*lines, b"", b""])
+    # Waiting
 
     def _inside_message(self, size: int) -> None:
         """The bytes that came end inside a message: is the rest awaited by an endpoint, or only by us?"""
+        cycle = self._cycle
+        answered = cycle is None or cycle.response_complete
         if self._in_head:
             self._head_bytes += size
             if self._head_bytes > self.max_head_bytes:
-                self.send_400_response(self._head_too_large())
+                self._end_with(InvalidRequest(self._head_too_large(), code="bad_http_request"))
                 return
-        elif self.cycle.body:
+        elif cycle is not None and cycle.body:
             # The endpoint reads it, under a clock of its own.
             self._body_came = True
             self._quiet_bytes = 0
-        elif not self.cycle.response_complete:
+        elif not answered:
             self._quiet_bytes += size
             if self._quiet_bytes > 2 * self.max_head_bytes:
-                self.send_400_response("the body's chunk extensions or trailers are too large")
+                why = "the body's chunk extensions or trailers are too large"
+                self._end_with(InvalidRequest(why, code="bad_http_request"))
                 return
-        if self._body_came and not self.cycle.response_complete:
+        if self._body_came and not answered:
             self._await_nothing()
         elif self._owed_timer is None and not self.transport.is_closing():
             self._await_client()
+
+    def _await_request(self) -> None:
+        """The connection is idle. The timer stays as it is while requests come and go, and looks when it fires."""
+        if self.transport.is_closing():
+            return
+        self._idle_since = self._loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self._loop.call_later(self.timeout_keep_alive, self._look_at_idleness)
+
+    def _look_at_idleness(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None or self.transport.is_closing():
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self._loop.time()
+        if left_s > COARSE_S:
+            self._idle_timer = self._loop.call_later(left_s, self._look_at_idleness)
+        else:
+            self.transport.close()
 
     def _await_nothing(self) -> None:
         if self._owed_timer is not None:
@@ -257,7 +303,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def _await_client(self) -> None:
         self._await_nothing()
-        self._owed_timer = self.loop.call_later(self.head_timeout_s, self._overdue)
+        self._owed_timer = self._loop.call_later(self.head_timeout_s, self._overdue)
 
     def _overdue(self) -> None:
         """What the client owes did not come in time."""
@@ -265,7 +311,7 @@ class ClientConnection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         answering = self._task is not None and not self._task.done()
-        if answering and not (self._in_body and self._running is self.cycle):
+        if answering and not (self._in_body and self._running is self._cycle):
             # Behind a request that is still being answered: its turn has not come.
             self._await_client()
         elif answering or self._in_head:
@@ -282,12 +328,12 @@ class ClientConnection(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
-        self.pipeline.clear()
+        self._pipeline.clear()
         running = self._running
         if self._task is not None and not self._task.done() and running is not None and not running.response_complete:
             running.disconnected = True
-            self._task.cancel()
-            if running.response_started or running is not self.cycle or not self._in_body:
+            self._cancel_task()
+            if running.response_started or running is not self._cycle or not self._in_body:
                 # Behind a request that is being answered, a refusal would be taken for its answer.
                 self.transport.close()
                 return
@@ -298,19 +344,4 @@ class ClientConnection(HttpToolsProtocol):
         )
         self.flow.resume_reading()
         self.transport.write_eof()
-        self.loop.call_later(self.linger_s, self.transport.close)
-
-    def _limit_head(self, size: int) -> None:
-        if size > self.max_head_bytes:
-            self._refuse(self._head_too_large())
-
-    def _head_too_large(self) -> str:
-        return f"the request's headers are larger than {self.max_head_bytes} bytes"
-
-    def _refuse(self, why: str) -> None:
-        self._refusal = why
-        raise RefusedFraming(why)
-
-
-def _nothing() -> None:
-    """In place of a callback that must not keep the connection alive."""
+        self._loop.call_later(self.linger_s, self.transport.close)
