@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import msgspec
 
@@ -29,9 +29,10 @@ _ASK_USAGE = json.raw({"include_usage": True})
 _AUTH_SCHEMES = ("apikey", "basic", "bearer", "key", "token")
 
 
-class _Address(msgspec.Struct, frozen=True):
+class _Address(msgspec.Struct, frozen=True, eq=False):
     """Where a deployment's requests go, and the head of each up to the value of `content-length`."""
 
+    deployment: ref[Deployment]
     origin: Origin
     head: bytes
 
@@ -42,8 +43,9 @@ class Caller:
     def __init__(self, pool: Pool, env: Mapping[str, str]) -> None:
         self._pool = pool
         self._env = env
-        # Weak, so that a reload's old deployments and the credentials in their heads go away with the old snapshot.
-        self._addresses: WeakKeyDictionary[Deployment, dict[tuple[Operation, bool], _Address]] = WeakKeyDictionary()
+        # By the deployment's identity, and weak, so that a reload's old deployments and the credentials in their heads
+        # go away with the old snapshot. (A WeakKeyDictionary would cost each request a microsecond more.)
+        self._addresses: dict[tuple[int, Operation, bool], _Address] = {}
 
     async def open(self, candidate: Candidate, envelope: Envelope, clocks: Clocks, dropped: list[str]) -> Exchange:
         """Send the request and wait for the head of the reply.
@@ -63,14 +65,13 @@ class Caller:
         return secrets_of(deployment, self._env)
 
     def _address(self, deployment: Deployment, envelope: Envelope) -> _Address:
-        known = self._addresses.get(deployment)
-        if known is None:
-            known = self._addresses[deployment] = {}
-        key = (envelope.operation, envelope.stream)
-        address = known.get(key)
-        if address is None:
-            address = known[key] = _address_of(deployment, *key, self._env)
-        return address
+        key = (id(deployment), envelope.operation, envelope.stream)
+        known = self._addresses.get(key)
+        if known is None or known.deployment() is not deployment:
+            origin, head = _address_of(deployment, envelope.operation, envelope.stream, self._env)
+            gone = ref(deployment, lambda _: self._addresses.pop(key, None))
+            known = self._addresses[key] = _Address(gone, origin, head)
+        return known
 
 
 def secrets_of(deployment: Deployment, env: Mapping[str, str]) -> tuple[Secret, ...]:
@@ -118,7 +119,10 @@ def _origin(upstream: Upstream, env: Mapping[str, str]) -> Origin:
     return origin_of(upstream.base_url, upstream.proxy.reveal() if upstream.proxy else None, env)
 
 
-def _address_of(deployment: Deployment, operation: Operation, stream: bool, env: Mapping[str, str]) -> _Address:
+def _address_of(
+    deployment: Deployment, operation: Operation, stream: bool, env: Mapping[str, str]
+) -> tuple[Origin, bytes]:
+    """The origin, and the head of a request up to the value of `content-length`. Raises ExchangeFailed."""
     upstream = deployment.upstream
     try:
         origin = _origin(upstream, env)
@@ -148,4 +152,4 @@ def _address_of(deployment: Deployment, operation: Operation, stream: bool, env:
             message = f"it cannot be called: its header {name} holds what no header can"
             raise ExchangeFailed(FaultClass.BAD_CREDENTIAL, message)
     lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "content-length: "]
-    return _Address(origin, "\r\n".join(lines).encode("ascii"))
+    return origin, "\r\n".join(lines).encode("ascii")

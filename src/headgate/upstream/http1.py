@@ -52,7 +52,8 @@ class Connection(asyncio.Protocol):
         self._parser = _response_parser(self)
         self._exchange: HttpExchange | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._bodiless_bytes = 0
         self._until_close = False
         self._interim = 0
@@ -128,6 +129,22 @@ class Connection(asyncio.Protocol):
             if not self.closed and not self._transport.is_closing():
                 self._transport.resume_reading()
 
+    def wake_at(self, when: float) -> None:
+        """Have the exchange look at its clocks at a time of the loop's, or before."""
+        if self._timer is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if not self.closed:
+            self._timer_at = when
+            self._timer = self._loop.call_at(when, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        if self._exchange is not None:
+            self._exchange.tick()
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -157,6 +174,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             pass
@@ -173,17 +193,13 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._headers = []
-        self._head_bytes = 0
         exchange = self._exchange
         if exchange is None or exchange.head_received:
             # A second reply to one request: whoever sent it, it must never be taken for the reply to the next.
             self.disown()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
-            self._broken("the upstream's headers are too large")
+        self._headers.append((name.lower(), value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -195,15 +211,24 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None:
             return
+        headers = self._headers
+        # What has come since the last body is more than the head alone, and tells cheaply that it is small.
+        if len(headers) > MAX_HEADERS or (self._bodiless_bytes > MAX_HEAD_BYTES and _too_large(headers)):
+            self._broken("the upstream's headers are too large")
+            return
+        self._headers = []
         self._reusable = self._parser.should_keep_alive()
-        headers = _join(self._headers)
-        coding = headers.get("transfer-encoding", "chunked")
-        if coding.lower() != "chunked":
-            self._broken(f"the upstream sent transfer-encoding {coding[:40]!r}, which was not asked for")
+        found = dict(headers)
+        if len(found) < len(headers):
+            found = _joined(headers)
+        coding = found.get(b"transfer-encoding")
+        if coding is not None and coding.lower() != b"chunked":
+            sent = coding.decode("latin-1")[:40]
+            self._broken(f"the upstream sent transfer-encoding {sent!r}, which was not asked for")
             return
         # With neither a length nor chunks, closing is the proper end of the body.
-        self._until_close = "content-length" not in headers and "transfer-encoding" not in headers
-        exchange.received_head(status, headers)
+        self._until_close = coding is None and b"content-length" not in found
+        exchange.received_head(status, found)
 
     def on_body(self, body: bytes) -> None:
         self._bodiless_bytes = 0
@@ -212,8 +237,12 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         exchange = self._exchange
-        if exchange is not None and exchange.head_received:
-            exchange.received_end()
+        if exchange is None or not exchange.head_received:
+            return
+        if self._headers and _too_large(self._headers):
+            self._broken("the upstream's trailers are too large")
+            return
+        exchange.received_end()
 
     # Inside
 
@@ -229,12 +258,15 @@ class Connection(asyncio.Protocol):
         exchange.fail(ExchangeFailed(FaultClass.RESET, message, nothing_received=not self._got_bytes))
 
 
-def _join(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    joined: dict[str, str] = {}
+def _too_large(headers: list[tuple[bytes, bytes]]) -> bool:
+    return len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEAD_BYTES
+
+
+def _joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers by name, repeated ones joined by a comma."""
+    joined: dict[bytes, bytes] = {}
     for name, value in headers:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1").strip(" \t")
-        joined[key] = f"{joined[key]}, {text}" if key in joined else text
+        joined[name] = b"%b, %b" % (joined[name], value) if name in joined else value
     return joined
 
 

@@ -1,13 +1,12 @@
 """One exchange on an HTTP/1.1 connection: its buffer, its clocks, and how it ends.
 
-No task and no timer is made per piece of body: a single timer per exchange looks at the clocks when the earliest of
-them could have run out and is otherwise left alone.
+No task and no timer is made per piece of body, nor for an exchange: one timer for a connection looks at the clocks of
+whatever exchange runs on it when the earliest of them could have run out, and is otherwise left alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -29,6 +28,7 @@ class Carrier(Protocol):
     def resume(self) -> None: ...
     def abort(self) -> None: ...
     def disown(self) -> None: ...
+    def wake_at(self, when: float) -> None: ...
     def exchange_over(self, *, reusable: bool) -> None: ...
 
 
@@ -46,25 +46,26 @@ class HttpExchange:
         "_defect",
         "_due",
         "_failure",
+        "_found",
+        "_headers",
         "_loop",
         "_phase",
         "_released",
-        "_timer",
         "_waiter",
         "connected_at",
         "head_received",
-        "headers",
         "status",
     )
 
     def __init__(self, connection: Carrier, clocks: Clocks, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
-        self.headers: dict[str, str] = {}
         self.head_received = False
+        self._found: dict[bytes, bytes] = {}
+        self._headers: dict[str, str] | None = None
         self._connection = connection
         self._clocks = clocks
         self._loop = loop
-        self._buffer: deque[bytes] = deque()
+        self._buffer: list[bytes] = []
         self._buffered = 0
         self._complete = False
         self._released = False
@@ -77,9 +78,16 @@ class HttpExchange:
         limit = clocks.first_token_s
         self.connected_at = loop.time()
         self._due = clocks.deadline if limit is None else min(clocks.deadline, self.connected_at + limit)
-        self._timer: asyncio.TimerHandle | None = loop.call_at(self._due, self._tick)
+        connection.wake_at(self._due)
 
     # What the caller does
+
+    @property
+    def headers(self) -> dict[str, str]:
+        # As text only for those who ask: hardly anybody does when all goes well.
+        if self._headers is None:
+            self._headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._found.items()}
+        return self._headers
 
     async def head(self) -> None:
         """Wait for the status line and headers. Raises ExchangeFailed."""
@@ -91,12 +99,11 @@ class HttpExchange:
     async def read(self) -> bytes:
         while True:
             if self._buffer:
-                data = self._buffer.popleft() if len(self._buffer) == 1 else b"".join(self._buffer)
-                self._buffer.clear()
+                pieces, self._buffer = self._buffer, []
                 self._buffered = 0
                 if self._connection.paused:
                     self._resume()
-                return data
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
             if self._failure is not None:
                 raise self._failure
             if self._complete:
@@ -133,7 +140,6 @@ class HttpExchange:
         self._released = True
         self._buffer.clear()
         if self._complete or self._failure is not None:
-            self._stop_timer()
             self._connection.exchange_over(reusable=self._complete)
             return
         # The terminating chunk is usually a packet behind the last event; waiting for it briefly saves a handshake.
@@ -148,7 +154,6 @@ class HttpExchange:
         if self._released and self._complete:
             # The connection is no longer this exchange's: it may serve another one by now.
             return
-        self._stop_timer()
         self._released = True
         if self._complete:
             self._connection.exchange_over(reusable=True)
@@ -157,14 +162,16 @@ class HttpExchange:
 
     # What the connection tells
 
-    def received_head(self, status: int, headers: dict[str, str]) -> None:
-        try:
-            self._decoder = decoder_for(headers)
-        except DecodingFailed as failure:
-            self._break(FaultClass.SERVER_ERROR, str(failure))
-            return
+    def received_head(self, status: int, found: dict[bytes, bytes]) -> None:
+        """`found` are the headers by lower-case name, repeated ones joined by a comma."""
+        self._found = found
+        if b"content-encoding" in found:
+            try:
+                self._decoder = decoder_for(self.headers)
+            except DecodingFailed as failure:
+                self._break(FaultClass.SERVER_ERROR, str(failure))
+                return
         self.status = status
-        self.headers = headers
         self.head_received = True
         if self._clocks.first_token_s is None or status != 200:
             # A whole reply has begun to arrive, so it must not pause for long.
@@ -188,7 +195,6 @@ class HttpExchange:
         self._buffered += len(data)
         if self._released:
             if self._buffered > DRAIN_BYTES:
-                self._stop_timer()
                 self._connection.abort()
             return
         self._buffer.append(data)
@@ -215,7 +221,6 @@ class HttpExchange:
             self._break(FaultClass.BROKEN_STREAM, "the compressed reply ended too early")
             return
         self._complete = True
-        self._stop_timer()
         if self._released:
             self._connection.exchange_over(reusable=True)
         else:
@@ -225,7 +230,6 @@ class HttpExchange:
         if self._complete or self._failure is not None:
             return
         self._failure = failure
-        self._stop_timer()
         self._wake()
 
     def _break(self, kind: FaultClass, message: str) -> None:
@@ -234,38 +238,29 @@ class HttpExchange:
 
     # Clocks
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
         """The timer fired: either a clock has run out, or traffic has moved the due time on."""
+        if self._failure is not None or self._complete:
+            return
         now = self._loop.time()
         deadline = self._clocks.deadline
         if now >= deadline:
             kind, message = FaultClass.TOTAL_TIMEOUT, "the request's deadline passed"
         elif self._connection.paused:
             # The client is slow, not the upstream: only the deadline counts meanwhile.
-            self._timer = self._loop.call_at(deadline, self._tick)
+            self._connection.wake_at(deadline)
             return
         elif now >= self._due:
             kind = self._phase
             message = "no first token in time" if kind is FaultClass.NO_FIRST_TOKEN else "the reply stalled"
         else:
-            self._timer = self._loop.call_at(min(self._due, deadline), self._tick)
+            self._arm()
             return
-        self._timer = None
         self._break(kind, message)
 
     def _arm(self) -> None:
         """Make sure the timer fires no later than the due time; a later due time is found when it fires."""
-        when = min(self._due, self._clocks.deadline)
-        if self._timer is not None:
-            if self._timer.when() <= when:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._tick)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._connection.wake_at(min(self._due, self._clocks.deadline))
 
     def _resume(self) -> None:
         if not self._complete and self._failure is None:

@@ -51,13 +51,22 @@ class Pool:
         request was on its way, so it is sent again, once, on a fresh connection.
         """
         connection = self._take(origin)
-        if connection is not None:
+        stale = connection is not None
+        while True:
+            if connection is None:
+                connection = await self._dial(origin, clocks)
+            exchange = connection.start(head, body, clocks)
             try:
-                return await _exchange_on(connection, head, body, clocks)
-            except ExchangeFailed as failure:
-                if not failure.nothing_received:
-                    raise
-        return await _exchange_on(await self._dial(origin, clocks), head, body, clocks)
+                await exchange.head()
+            except BaseException as failure:  # because a cancelled exchange, too, leaves its connection half used
+                exchange.cancel()
+                if isinstance(failure, ExchangeFailed):
+                    failure.connected_at = exchange.connected_at
+                    if stale and failure.nothing_received:
+                        connection, stale = None, False
+                        continue
+                raise
+            return exchange
 
     async def close(self) -> None:
         """Close every connection, those in use too."""
@@ -126,15 +135,3 @@ class Pool:
                 del self._idle[origin]
         if self._idle:
             self._sweeper = self._loop.call_later(self._idle_s / 2, self._sweep)
-
-
-async def _exchange_on(connection: Connection, head: bytes, body: bytes, clocks: Clocks) -> HttpExchange:
-    exchange = connection.start(head, body, clocks)
-    try:
-        await exchange.head()
-    except BaseException as failure:  # because a cancelled exchange, too, leaves its connection half used
-        exchange.cancel()
-        if isinstance(failure, ExchangeFailed):
-            failure.connected_at = exchange.connected_at
-        raise
-    return exchange
