@@ -57,6 +57,8 @@ def _notes(one: dict[str, Any]) -> list[str]:
         notes.append("retired")
     elif one["retires_on"]:
         notes.append(f"retires on {one['retires_on']}")
-    if one["estimate"]:
-        notes.append("the price is an estimate")
+    if one["unconfirmed"]:
+        notes.append("its price is unconfirmed, so it does not win by it")
+    elif one["estimate"]:
+        notes.append("sources disagree about its price")
     return notes

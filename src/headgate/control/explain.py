@@ -76,6 +76,7 @@ class CandidateView(View):
     output_usd_per_mtok: str | None
     price_source: str | None
     estimate: bool = Field(description="The price is doubtful: its source is old, or sources disagree.")
+    unconfirmed: bool = Field(description="Its only source is old: it does not win by its price.")
     variant: str | None = Field(description="The serving, where it is not the plain one.")
     unsure: list[str] = Field(description="Requirements of which nobody says whether it meets them.")
     retires_on: str | None

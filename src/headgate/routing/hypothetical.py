@@ -184,6 +184,7 @@ def _with_prices(made: Plan, asked: Question, at: float) -> dict[str, Any]:
         one["input_usd_per_mtok"] = usd(price.input_pusd_per_mtok)
         one["output_usd_per_mtok"] = usd(price.output_pusd_per_mtok)
         one["variant"] = offer.variant
+        one["unconfirmed"] = offer.unconfirmed
         one.setdefault("unsure", [])
         one.setdefault("retires_on", None)
         one["retired"] = has_retired(offer, at)
