@@ -29,11 +29,26 @@ class FaultClass(StrEnum):
     SOFT_ERROR = "soft_error"
 
 
+class Scope(StrEnum):
+    """What the health record of a fault belongs to: nothing wider is to be left alone because of it."""
+
+    DEPLOYMENT = "deployment"
+    CREDENTIAL = "credential"
+    OFFER = "offer"
+
+
+_SCOPES = {
+    FaultClass.QUOTA_EXHAUSTED: Scope.CREDENTIAL,
+    FaultClass.BAD_CREDENTIAL: Scope.CREDENTIAL,
+    FaultClass.MODEL_NOT_FOUND: Scope.OFFER,
+}
+
+
 class Fault(Exception):
     """One classified upstream failure.
 
     `message` is fit for a client: no credential, no header of the provider. `status` is the provider's HTTP status
-    when it sent one. `retry_after_s` is what the provider asked for.
+    when it sent one. `retry_after_s` is what the provider asked for. `scope` follows from the class.
     """
 
     def __init__(
@@ -53,6 +68,11 @@ class Fault(Exception):
         self.retry_after_s = retry_after_s
         self.param = param
         self.code = code
+
+    @property
+    def scope(self) -> Scope:
+        """What its health record belongs to; a deployment unless the class says otherwise."""
+        return _SCOPES.get(self.kind, Scope.DEPLOYMENT)
 
 
 class ClientFace(msgspec.Struct, frozen=True):

@@ -67,7 +67,7 @@ BODIES: dict[str, tuple[int, Any, FaultClass]] = {
     "cerebras, flat": (429, {"message": "Tokens.", "type": "x", "param": "q", "code": "too_many"}, F.RATE_LIMITED),
     "cloudflare": (
         429,
-        {"success": False, "errors": [{"code": 3040, "message": "No."}], "result": None},
+        {"success": False, "errors": [{"code": 3049, "message": "No."}], "result": None},
         F.RATE_LIMITED,
     ),
     "an empty body": (429, b"", F.RATE_LIMITED),

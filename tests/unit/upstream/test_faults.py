@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from headgate.providers.sandbox.refusals import REFUSALS
 from headgate.types.fault import CLIENT_FACE, FaultClass
 from headgate.types.secret import Secret
-from headgate.upstream.faults import MAX_MESSAGE, MAX_TEXT, MAX_WORD, classify, parse_error
+from headgate.upstream.fault_bodies import MAX_MESSAGE, MAX_TEXT, parse_error
+from headgate.upstream.faults import MAX_WORD, classify
 from tests.unit.upstream.error_bodies import BODIES, RETRY, google, openai
 
 F = FaultClass

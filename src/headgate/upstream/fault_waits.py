@@ -1,0 +1,63 @@
+"""How long an error reply asks to be left alone, wherever it says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from headgate.types.fault import FaultClass
+from headgate.upstream.fault_bodies import ErrorBody
+from headgate.upstream.retry_after import MAX_WAIT_S, reset_s, retry_after_s
+
+MAX_SEARCHED = 4000
+
+_WORTH_WAITING = frozenset(
+    {
+        FaultClass.RATE_LIMITED,
+        FaultClass.OVERLOADED,
+        FaultClass.SERVER_ERROR,
+        FaultClass.SOFT_ERROR,
+        FaultClass.QUOTA_EXHAUSTED,
+    }
+)
+_NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
+_UNIT = r"(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])"
+_ASKED = re.compile(
+    rf"\b(?:try again|retry|wait)\b[^.\d]{{0,40}}((?:{_NUMBER}\s?{_UNIT}(?:,? and |, ?| )?)+)", re.IGNORECASE
+)
+_PART = re.compile(rf"({_NUMBER})\s?({_UNIT})", re.IGNORECASE)
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def wait_s(
+    status: int, headers: Mapping[str, str], error: ErrorBody, kind: FaultClass, now: datetime | None = None
+) -> float | None:
+    """Seconds the reply asks for, at most a day; None when it asks for nothing.
+
+    Of several the first counts: the reply's own headers, but not those of a success, which may carry Retry-After and
+    mean nothing by it; Google's RetryInfo; headers that the body quotes; a sentence. Dates count from `now`.
+    """
+    waits = [] if 200 <= status < 300 else [retry_after_s(headers, now)]
+    for one in (error, error.nested or error):
+        waits.append(retry_after_s({"retry-after": one.delay}, now))
+        waits.append(retry_after_s(one.headers, now))
+        waits.append(reset_s(one.headers.get("x-ratelimit-reset", ""), now) if one.headers else None)
+    if kind in _WORTH_WAITING:
+        waits += [_asked_for(error.text), _asked_for(error.nested.text) if error.nested else None]
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def _asked_for(text: str) -> float | None:
+    """The duration of "please try again in 6m0s", "wait 52220 seconds" and the like."""
+    asked = _ASKED.search(text[:MAX_SEARCHED])
+    if asked is None:
+        return None
+    total = sum(float(number) * _scale(unit.lower()) for number, unit in _PART.findall(asked[1]))
+    return min(total, MAX_WAIT_S)
+
+
+def _scale(unit: str) -> float:
+    if unit == "ms" or unit.startswith("milli"):
+        return 0.001
+    return _SECONDS[unit[0]]
