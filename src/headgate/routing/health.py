@@ -1,0 +1,291 @@
+"""Who may be sent a request, by what attempts have met: breakers, rate limits, parked credentials and offers. Pure.
+
+The state is kept under what a deployment is called by, so that a reload that changes nothing about it forgets nothing,
+and a new secret begins anew. All of it is bounded, and what is asked for every request takes the same time however
+much is known.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from headgate.routing.breaker import Breaker, Passage
+from headgate.routing.parking import DAY_S, HOUR_S, Limit, Parked, Parking
+from headgate.routing.standing import OK, Condition, Standing, span
+from headgate.types.deployment import Candidate, Deployment
+from headgate.types.fault import FaultClass
+from headgate.types.policy import HealthPolicy
+from headgate.types.secret import Secret
+
+MOST_DEPLOYMENTS = 10_000
+MOST_NOTICES = 1_000
+
+COUNTED = frozenset(
+    {
+        FaultClass.OVERLOADED,
+        FaultClass.SERVER_ERROR,
+        FaultClass.CONNECT_FAILED,
+        FaultClass.RESET,
+        FaultClass.NO_FIRST_TOKEN,
+        FaultClass.STALLED,
+        FaultClass.BROKEN_STREAM,
+        FaultClass.SOFT_ERROR,
+    }
+)
+"""Faults that a breaker counts. A request that ran out of its whole time is none: clients may ask for very little."""
+
+CredentialKey = tuple[str, str, str, Secret | None]
+OfferKey = tuple[str, str, str]
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something an operator has to see to. `credential` is a name, never a secret."""
+
+    fault: FaultClass
+    provider: str
+    credential: str
+    deployment: str
+    words: str
+
+
+class Place:
+    """What is known of one deployment, and what it is parked by."""
+
+    __slots__ = ("breaker", "credential", "fault", "limit", "offer")
+
+    def __init__(self, credential: CredentialKey, offer: OfferKey | None) -> None:
+        self.breaker = Breaker()
+        self.limit = Limit()
+        self.credential = credential
+        self.offer = offer
+        self.fault: FaultClass | None = None
+
+
+class Permit:
+    """Leave for one attempt. It is given back once: by `end` or by `abandon`."""
+
+    __slots__ = ("candidate", "over", "passage", "place")
+
+    def __init__(self, candidate: Candidate, place: Place, passage: Passage) -> None:
+        self.candidate = candidate
+        self.place = place
+        self.passage = passage
+        self.over = False
+
+
+class Health:
+    """The health of all deployments. Times are seconds of a clock that only goes forward."""
+
+    def __init__(self) -> None:
+        self._here: WeakKeyDictionary[Deployment, Place] = WeakKeyDictionary()
+        self._places: OrderedDict[tuple[str, str, str, str, Secret | None], Place] = OrderedDict()
+        self._credentials: Parking[CredentialKey] = Parking(HOUR_S, DAY_S)
+        self._offers: Parking[OfferKey] = Parking(HOUR_S, HOUR_S)
+        self._notices: deque[Notice] = deque(maxlen=MOST_NOTICES)
+
+    def standing(self, candidate: Candidate, now: float, policy: HealthPolicy) -> Standing:
+        """How a candidate stands. Asking changes nothing."""
+        place = self._place(candidate, keep=False)
+        credential, offer, breaker = self._credentials.get(place.credential), self._offer(place), place.breaker
+        if credential is not None and now < credential.retry_at:
+            return Standing(
+                Condition.PARKED_CREDENTIAL,
+                False,
+                credential.retry_at,
+                credential.reason,
+                _refused(candidate, credential),
+            )
+        if offer is not None and now < offer.retry_at:
+            why = f"{candidate.deployment.upstream.provider} no longer has this model"
+            return Standing(Condition.PARKED_OFFER, False, offer.retry_at, offer.reason, why)
+        limited_until, retry_at = place.limit.until, breaker.retry_at
+        if now < limited_until and (retry_at is None or retry_at <= limited_until):
+            why = "takes no more requests for now, by its own word"
+            return Standing(Condition.LIMITED, False, limited_until, FaultClass.RATE_LIMITED, why)
+        if retry_at is not None:
+            return _broken(place, now, retry_at)
+        if breaker.crowded(now, policy):
+            why = "has many requests under way and has answered none of them yet"
+            return Standing(Condition.CROWDED, False, None, place.fault or FaultClass.OVERLOADED, why)
+        return (
+            OK
+            if credential is None and offer is None
+            else Standing(Condition.PROBING, True, None, None, "is tried again")
+        )
+
+    def begin(self, candidate: Candidate, now: float, policy: HealthPolicy, *, pressed: bool = False) -> Permit | None:
+        """Leave to send an attempt, as a probe where one is due; None: it must not be sent.
+
+        `pressed` when nobody else can take the request: then a crowd is no obstacle.
+        """
+        place = self._place(candidate, keep=True)
+        if now < place.limit.until or self._credentials.is_parked(place.credential, now):
+            return None
+        if place.offer is not None and self._offers.is_parked(place.offer, now):
+            return None
+        passage = place.breaker.begin(now, policy, pressed=pressed)
+        if passage is None:
+            return None
+        permit = Permit(candidate, place, passage)
+        self._credentials.begin(place.credential, permit, now)
+        if place.offer is not None:
+            self._offers.begin(place.offer, permit, now)
+        return permit
+
+    def heard(self, permit: Permit, now: float) -> None:
+        """The first content of an answer has come: it is alive, its credential is taken and its model is there."""
+        if permit.over:
+            return
+        permit.place.breaker.heard(permit.passage, now)
+        self._works(permit)
+
+    def end(
+        self,
+        permit: Permit,
+        fault: FaultClass | None,
+        now: float,
+        policy: HealthPolicy,
+        jitter: float,
+        wait_s: float | None = None,
+    ) -> None:
+        """The attempt is over: with a fault, or None for a whole answer.
+
+        `wait_s` is how long the provider asks to wait, `jitter` a number from 0 to 1.
+        """
+        if permit.over:
+            return
+        permit.over = True
+        place, passage = permit.place, permit.passage
+        if fault is None:
+            place.breaker.success(passage, now)
+            self._works(permit)
+            return
+        if fault in COUNTED:
+            place.fault = fault
+            place.breaker.failure(passage, now, policy, jitter)
+        else:
+            place.breaker.abandoned(passage)
+        if fault is FaultClass.RATE_LIMITED:
+            place.limit.refused(passage.at, now, wait_s)
+        elif fault in (FaultClass.QUOTA_EXHAUSTED, FaultClass.BAD_CREDENTIAL):
+            self._park_credential(permit, fault, now, wait_s)
+        elif fault is FaultClass.MODEL_NOT_FOUND and place.offer is not None:
+            self._park_offer(permit, place.offer, now)
+        self._give_back(permit)
+
+    def abandon(self, permit: Permit) -> None:
+        """The attempt was given up for a reason of our own, such as a client that left."""
+        if permit.over:
+            return
+        permit.over = True
+        permit.place.breaker.abandoned(permit.passage)
+        self._give_back(permit)
+
+    def forget(self, candidate: Candidate) -> None:
+        """Let a candidate be tried at once, whatever was known of it, its credential and its offer."""
+        place = self._place(candidate, keep=True)
+        place.breaker, place.limit, place.fault = Breaker(), Limit(), None
+        self._credentials.forget(place.credential)
+        if place.offer is not None:
+            self._offers.forget(place.offer)
+
+    def drain(self) -> list[Notice]:
+        """What operators have to be told since the last call: each once, until it works again and fails anew."""
+        notices = list(self._notices)
+        self._notices.clear()
+        return notices
+
+    def _park_credential(self, permit: Permit, fault: FaultClass, now: float, wait_s: float | None) -> None:
+        key, refused = permit.place.credential, fault is FaultClass.BAD_CREDENTIAL
+        began = permit.passage.at
+        if not self._credentials.park(key, fault, began=began, now=now, wait_s=wait_s, for_good=refused):
+            return
+        deployment = permit.candidate.deployment
+        subject = f"the credential {deployment.credential.name!r} of {deployment.upstream.provider}"
+        parked = self._credentials.get(key)
+        if refused:
+            self._notify(permit, fault, f"{subject} was refused; it is not used until its secret changes")
+        elif parked is not None:
+            self._notify(permit, fault, f"{subject} has used up its quota; next try in {span(parked.until - now)}")
+
+    def _park_offer(self, permit: Permit, key: OfferKey, now: float) -> None:
+        if self._offers.park(key, FaultClass.MODEL_NOT_FOUND, began=permit.passage.at, now=now):
+            provider, _, upstream_id = key
+            words = f"{provider} says it has no model {upstream_id!r}; it is asked again every hour"
+            self._notify(permit, FaultClass.MODEL_NOT_FOUND, words)
+
+    def _notify(self, permit: Permit, fault: FaultClass, words: str) -> None:
+        deployment = permit.candidate.deployment
+        self._notices.append(
+            Notice(fault, deployment.upstream.provider, deployment.credential.name, deployment.name, words)
+        )
+
+    def _works(self, permit: Permit) -> None:
+        place, began = permit.place, permit.passage.at
+        place.limit.succeeded(began)
+        self._credentials.succeeded(place.credential, began)
+        if place.offer is not None:
+            self._offers.succeeded(place.offer, began)
+
+    def _give_back(self, permit: Permit) -> None:
+        self._credentials.give_back(permit.place.credential, permit)
+        if permit.place.offer is not None:
+            self._offers.give_back(permit.place.offer, permit)
+
+    def _offer(self, place: Place) -> Parked | None:
+        return None if place.offer is None else self._offers.get(place.offer)
+
+    def _place(self, candidate: Candidate, *, keep: bool) -> Place:
+        """Where a candidate's state is. What a `*` stood for has a place of its own, once it was sent a request."""
+        deployment = candidate.deployment
+        own = candidate.upstream_id == deployment.offer.upstream_id
+        place = self._here.get(deployment) if own else None
+        if place is not None:
+            return place
+        upstream, credential = deployment.upstream, deployment.credential
+        key = (upstream.provider, upstream.base_url, candidate.upstream_id, credential.name, credential.secret)
+        place = self._places.get(key)
+        if place is None:
+            place = _new_place(candidate)
+            if not keep and not own:
+                return place
+            self._places[key] = place
+            if len(self._places) > MOST_DEPLOYMENTS:
+                self._places.popitem(last=False)
+        else:
+            self._places.move_to_end(key)
+        if own:
+            self._here[deployment] = place
+        return place
+
+
+def _new_place(candidate: Candidate) -> Place:
+    deployment = candidate.deployment
+    upstream, upstream_id = deployment.upstream, candidate.upstream_id
+    # A provider inside this process has no credential: what one of its models says of it is said of that model alone.
+    alone = upstream_id if upstream.script is not None else ""
+    # Of a name that a client made up, "no such model" says nothing that anybody else has to know.
+    listed = upstream_id == deployment.offer.upstream_id
+    return Place(
+        (upstream.provider, upstream.base_url, alone, deployment.credential.secret),
+        (upstream.provider, upstream.base_url, upstream_id) if listed else None,
+    )
+
+
+def _refused(candidate: Candidate, parked: Parked) -> str:
+    name = candidate.deployment.credential.name
+    if parked.reason is FaultClass.QUOTA_EXHAUSTED:
+        return f"its credential {name!r} has used up its quota"
+    return f"its credential {name!r} was refused, and is not used until its secret changes"
+
+
+def _broken(place: Place, now: float, retry_at: float) -> Standing:
+    reason = place.breaker.reason
+    if now >= retry_at:
+        return Standing(Condition.PROBING, True, None, place.fault, f"is tried again after {reason}")
+    if place.breaker.probing:
+        return Standing(Condition.PROBING, False, retry_at, place.fault, f"is being tried again after {reason}")
+    return Standing(Condition.COOLING, False, retry_at, place.fault, f"sits out after {reason}")
