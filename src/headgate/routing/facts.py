@@ -5,7 +5,10 @@ Nothing here has a clock: whoever adds or reads says what time it is, in seconds
 
 from __future__ import annotations
 
+import math
+
 from headgate.types.headroom import Headroom
+from headgate.types.policy import HealthPolicy
 
 HALF_LIFE_S = 300.0
 """After so long without news an observation counts half."""
@@ -13,46 +16,85 @@ HALF_LIFE_S = 300.0
 MOST_WEIGHT = 30.0
 """No average remembers more observations than this: a provider that becomes slow shows after a dozen requests."""
 
+FAR = 2.5
+"""An observation so many times above or below the mean is a surprise. Two in a row, and what was before is as good as
+forgotten: the provider is no longer what it was."""
+
+_AFTER_SURPRISE = 1.0
+"""As many observations count what was before two surprises."""
+
 _PAUSE_S = 5.0
 """How long nobody is sent who need not be, where a provider says "too many" and not for how long."""
 
 TROUBLE = 3
 """So many failures in a row and a deployment is said to be failing."""
 
+DOUBT = 0.6
+"""By which part a mean of a single observation may well be wrong; of n it is the root of n less."""
+
 
 class Average:
     """A mean of observations in which older ones count less."""
 
-    __slots__ = ("at", "mean", "weight")
+    __slots__ = ("at", "mean", "surprises", "weight")
 
     def __init__(self) -> None:
         self.mean = 0.0
         self.weight = 0.0
         self.at = 0.0
+        self.surprises = 0
 
     def add(self, value: float, now: float) -> None:
+        if self.weight:
+            self.surprises = surprises(self.surprises, value, self.mean)
+            if abs(self.surprises) > 1:
+                self.weight = min(self.weight, _AFTER_SURPRISE)
+        self.include(value, now)
+
+    def include(self, value: float, now: float) -> None:
+        """Add an observation however far from the mean it is."""
         kept = min(self.weight * 0.5 ** ((now - self.at) / HALF_LIFE_S), MOST_WEIGHT - 1) if self.weight else 0.0
         self.weight = kept + 1.0
         self.mean += (value - self.mean) / self.weight
         self.at = now
 
+    def doubt(self, now: float) -> float:
+        """The part of the mean by which it may well be wrong by now."""
+        weight: float = self.weight * 0.5 ** (max(now - self.at, 0.0) / HALF_LIFE_S)
+        return DOUBT / math.sqrt(weight) if weight > DOUBT * DOUBT else 1.0
+
 
 class Ratio:
     """A quotient of two sums in which older summands count less; None until there is one."""
 
-    __slots__ = ("above", "at", "below", "weight")
+    __slots__ = ("above", "below", "surprises")
 
     def __init__(self) -> None:
         self.above = Average()
         self.below = Average()
+        self.surprises = 0
 
     def add(self, above: float, below: float, now: float) -> None:
-        self.above.add(above, now)
-        self.below.add(below, now)
+        known = self.value
+        if known is not None:
+            self.surprises = surprises(self.surprises, above, known * below)
+            if abs(self.surprises) > 1:
+                self.above.weight = self.below.weight = min(self.above.weight, _AFTER_SURPRISE)
+        self.above.include(above, now)
+        self.below.include(below, now)
 
     @property
     def value(self) -> float | None:
         return self.above.mean / self.below.mean if self.below.mean > 0 else None
+
+
+def surprises(before: int, value: float, mean: float) -> int:
+    """How many observations in a row were far above the mean, or as a negative number far below it."""
+    if value > mean * FAR:
+        return max(before, 0) + 1
+    if value * FAR < mean:
+        return min(before, 0) - 1
+    return 0
 
 
 class Left:
@@ -75,14 +117,17 @@ class Left:
 class Facts:
     """One deployment, as traffic shows it.
 
-    `first_token_s` and `per_token_s` come from whole answers. `cached_share` is the part of the input that the
-    provider read from its prompt cache; `cost_factor` what the provider says a request cost, as a multiple of what
-    tokens and price come to. `in_flight` are attempts that run. Times are those of the caller's clock.
+    `first_token_s` and `per_token` come from whole answers. `cached_share` is the part of the input that the provider
+    read from its prompt cache; `cost_factor` what the provider says a request cost, as a multiple of what tokens and
+    price come to. `in_flight` are attempts that run, `answers` the whole answers there ever were, `failures` the
+    failures since the last of them, and `failed_at` when the latest came. Times are those of the caller's clock.
     """
 
     __slots__ = (
+        "answers",
         "cached_share",
         "cost_factor",
+        "failed_at",
         "failures",
         "first_token_s",
         "in_flight",
@@ -98,7 +143,9 @@ class Facts:
         self.cached_share = Average()
         self.cost_factor = Average()
         self.in_flight = 0
+        self.answers = 0
         self.failures = 0
+        self.failed_at = 0.0
         self.last_tried: float | None = None
         self.requests = Left()
         self.tokens = Left()
@@ -115,7 +162,16 @@ class Facts:
         self.in_flight -= 1
 
     def failed(self, now: float | None = None) -> None:
+        """An attempt failed and the deployment is to blame. Without a time, that of the latest attempt is taken."""
         self.failures += 1
+        self.failed_at = (self.last_tried or 0.0) if now is None else now
+
+    def rests(self, now: float, health: HealthPolicy) -> bool:
+        """Whether nobody should be sent because attempts keep failing.
+
+        Once in a cooldown one request finds out.
+        """
+        return self.failures >= health.failures and (self.in_flight > 0 or now - self.failed_at < health.cooldown_s)
 
     def answered(self, first_token_s: float | None, total_s: float, tokens: int, now: float) -> None:
         """A whole answer of so many tokens came. `first_token_s` is None where only its end could be seen.
@@ -123,6 +179,7 @@ class Facts:
         What such an answer took beyond the first-token time that streams have shown counts as writing.
         """
         self.failures = 0
+        self.answers += 1
         if first_token_s is not None:
             self.first_token_s.add(first_token_s, now)
         if tokens <= 0:
@@ -167,6 +224,18 @@ class Facts:
         if pace is None:
             return self.first_token_s.mean if self.first_token_s.weight else None
         return self.first_token_s.mean + pace * tokens
+
+    def least_s(self, tokens: float, now: float) -> float:
+        """Seconds such an answer may well take if what is known of the deployment flatters it least; 0 without any."""
+        pace = self.per_token.value
+        if pace is None:
+            return self.first_token_s.mean * (1.0 - self.first_token_s.doubt(now))
+        return (self.first_token_s.mean + pace * tokens) * (1.0 - self.per_token.above.doubt(now))
+
+    @property
+    def startled(self) -> bool:
+        """Whether the latest answer was far quicker than those before."""
+        return self.per_token.surprises < 0 or self.first_token_s.surprises < 0
 
     def health(self, *, room: bool = True) -> str:
         """One word: unknown, healthy, failing, limited."""

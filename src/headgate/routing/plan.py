@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from headgate.routing.requirements import Extent, overlong
-from headgate.routing.score import Size, expected_cost, expected_time
+from headgate.routing.score import Size, expected_cost, expected_time, least_cost
 from headgate.routing.shortlist import Group, Option, Shortlist
 from headgate.types.policy import Order
 from headgate.types.request import Dropped, Figures, Plan
@@ -27,8 +27,16 @@ BALANCE = 1.5
 """`balanced` takes the cheapest of those that take at most so many times as long as the fastest."""
 
 EXPLORE = 0.015
-"""The part of requests, or of their time where the other is slower, that goes to finding out whether another candidate
-has become faster."""
+"""The part of all time, and of all money, that may go to finding out whether another candidate has become better."""
+
+EXPLORE_MOST = 0.02
+"""The part of requests that may go to it where the other is hardly slower or dearer."""
+
+EAGERNESS = 10.0
+"""So many times as many requests go to a candidate of which next to nothing is known, or that has just surprised."""
+
+NEW = 5
+"""Of a candidate with fewer answers next to nothing is known."""
 
 EXPLORE_EVERY_S = 10.0
 """A candidate that was tried so recently need not be explored."""
@@ -84,8 +92,8 @@ class Scored(msgspec.Struct, frozen=True, eq=False):
 
     option: Option
     figures: Figures
-    tokens: int
-    first: tuple[bool, bool]
+    size: Size
+    first: tuple[bool, bool, bool]
     doubt: bool
     time: float
     chance: float
@@ -113,7 +121,7 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
         figures=tuple([one.figures for one in chosen]),
         routes=tuple([group.route for group in groups[: len(chosen)]]),
         order=asked.order_of(shortlist.groups[0]) if shortlist.groups else Order.CHEAPEST,
-        tokens=chosen[0].tokens if chosen else 0,
+        tokens=chosen[0].size.prompt + written if chosen else 0,
     )
 
 
@@ -129,7 +137,10 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
         offer = deployment.offer
         learned = _learned(option)
         doubt = bool(option.unsure)
-        if (option.holds is not None and option.holds < most) or extent.each is not None:
+        longest = offer.max_output_tokens
+        if (option.holds is not None and option.holds < most) or (
+            longest is not None and extent.each is not None and extent.each > longest
+        ):
             reason, may_be_long = overlong(offer, extent, learned)
             if reason is not None:
                 dropped.append(Dropped(deployment.name, reason))
@@ -141,11 +152,12 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
         figures = Figures(cost, time, facts.health(room=room), option.unsure)
         if time is None:
             # Optimistic for whoever comes first; until that one knows more, nobody follows.
-            time = math.inf if facts.in_flight or facts.failures else 0.0
+            just_failed = facts.failures and now - facts.failed_at < EXPLORE_EVERY_S
+            time = math.inf if facts.in_flight or just_failed else 0.0
         retired = offer.retired or (offer.retires_s is not None and offer.retires_s <= asked.at)
         chance = _chance(asked.draw(), candidate.weight * deployment.credential.weight) if draws else 0.0
-        tokens = size.prompt + written
-        found.append(Scored(option, figures, tokens, (retired, not room), doubt, time, chance))
+        rests = facts.failures > 0 and facts.rests(now, deployment.upstream.health)
+        found.append(Scored(option, figures, size, (retired, rests, not room), doubt, time, chance))
     return found
 
 
@@ -164,20 +176,22 @@ def _expected(
 
 
 def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
-    if order is Order.CHEAPEST:
-        return sorted(scored, key=_by_cost)
     if order is Order.WEIGHTED:
         return sorted(scored, key=lambda one: (*one.first, one.option.rank, one.chance))
     if order is Order.ORDERED:
         places = _written_places(scored)
         return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_offer_of(one)], one.chance))
-    if order is Order.FASTEST:
+    limit = math.inf
+    if order is Order.CHEAPEST:
+        scored = sorted(scored, key=_by_cost)
+    elif order is Order.FASTEST:
         scored = sorted(scored, key=_by_time)
+        limit = scored[0].time
     else:
         best = min((one.first, one.doubt) for one in scored)
         limit = min(one.time for one in scored if (one.first, one.doubt) == best) * BALANCE
         scored = sorted(scored, key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, *_cost(one)))
-    _explore(scored, asked)
+    _explore(scored, order, limit, asked)
     return scored
 
 
@@ -215,24 +229,47 @@ def _chance(drawn: float, weight: float) -> float:
     return -math.log(max(drawn, 1e-300)) / weight
 
 
-def _explore(scored: list[Scored], asked: Asked) -> None:
-    """Now and then put a candidate first that has not been tried for a while: the slower it was, the more seldom."""
+def _explore(scored: list[Scored], order: Order, limit: float, asked: Asked) -> None:
+    """Now and then put a candidate first that may be better than what is known of it says.
+
+    Of those the one that has not been tried for the longest: the slower or dearer it was, the more seldom.
+    """
+    drawn = asked.draw()
+    if drawn >= EXPLORE_MOST * EAGERNESS:
+        return
     best = scored[0]
     stale: Scored | None = None
+    longest = EXPLORE_EVERY_S
     for one in scored[1:]:
-        tried = one.option.facts.last_tried
+        facts = one.option.facts
         if one.first != best.first or one.doubt != best.doubt or one.option.rank != best.option.rank:
             continue
-        if tried is None or one.option.facts.in_flight or asked.now - tried < EXPLORE_EVERY_S:
-            continue
-        if stale is None or tried < (stale.option.facts.last_tried or 0.0):
-            stale = one
+        waited = math.inf if facts.last_tried is None else asked.now - facts.last_tried
+        if waited >= longest and not facts.in_flight and _promises(one, best, order, limit, asked.now):
+            stale, longest = one, waited
     if stale is None:
         return
-    dearer = max(_ratio(stale.time, best.time), _ratio(stale.figures.cost_pusd, best.figures.cost_pusd), 1.0)
-    if asked.draw() < EXPLORE / dearer:
+    more = max(
+        _ratio(stale.figures.time_s, best.figures.time_s), _ratio(stale.figures.cost_pusd, best.figures.cost_pusd)
+    )
+    chance = min(EXPLORE / (more - 1.0), EXPLORE_MOST) if more > 1.0 else EXPLORE_MOST
+    facts = stale.option.facts
+    if facts.answers < NEW or facts.startled:
+        chance *= EAGERNESS
+    if drawn < chance:
         scored.remove(stale)
         scored.insert(0, stale)
+
+
+def _promises(one: Scored, best: Scored, order: Order, limit: float, now: float) -> bool:
+    """Whether a candidate may well be what the policy looks for, as little as is known of it."""
+    facts = one.option.facts
+    if order is not Order.CHEAPEST and facts.least_s(one.size.written, now) >= limit:
+        return False
+    if order is Order.FASTEST:
+        return True
+    cost = least_cost(one.option.candidate.deployment.offer, one.size, facts, now)
+    return cost is not None and best.figures.cost_pusd is not None and cost < best.figures.cost_pusd
 
 
 def _ratio(one: float | None, other: float | None) -> float:

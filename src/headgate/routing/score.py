@@ -34,6 +34,17 @@ def expected_cost(offer: Offer, size: Size, facts: Facts, now: float) -> int | N
     The part of the prompt that this deployment usually finds in its cache costs what that costs. A deployment whose
     bills have differed from its list lately is expected to go on so, unless the operator declared the price.
     """
+    share = min(facts.cached_share.mean, 1.0) if facts.cached_share.weight else 0.0
+    return _cost(offer, size, facts, now, share)
+
+
+def least_cost(offer: Offer, size: Size, facts: Facts, now: float) -> int | None:
+    """What it may well cost if more of the prompt were in the deployment's cache than the little that is known says."""
+    known = facts.cached_share
+    return _cost(offer, size, facts, now, min(known.mean + known.doubt(now), 1.0))
+
+
+def _cost(offer: Offer, size: Size, facts: Facts, now: float, share: float) -> int | None:
     price, terms = offer.price, offer.terms
     if terms is not None:
         price = standing(price, terms, size.prompt, size.at)
@@ -47,8 +58,8 @@ def expected_cost(offer: Offer, size: Size, facts: Facts, now: float) -> int | N
         return None
     total = size.prompt * entered + size.written * (written or 0)
     cached = price.cached_input_pusd_per_mtok
-    if cached is not None and facts.cached_share.weight:
-        total -= int(size.prompt * min(facts.cached_share.mean, 1.0)) * (entered - cached)
+    if cached is not None and share:
+        total -= int(size.prompt * share) * (entered - cached)
     cost = (total + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
     if terms is not None and terms.request_fees:
         cost += fee(terms, None)

@@ -17,7 +17,7 @@ from headgate.routing.planner import Planner
 from headgate.routing.requirements import Extent
 from headgate.simulation.listing import MODEL, START_S, Listing
 from headgate.simulation.scenario import MixPart, Scenario
-from headgate.simulation.synthetic import Outcome, Synthetic
+from headgate.simulation.synthetic import HANG_S, Outcome, Synthetic
 from headgate.simulation.traffic import Arrival, Traffic
 from headgate.types.deployment import Deployment, Operation
 from headgate.types.money import TOKENS_PER_MTOK
@@ -25,11 +25,26 @@ from headgate.types.policy import Order
 from headgate.types.principal import Principal
 from headgate.types.request import Envelope, Plan
 
+LATE = 8.0
+LEAST_LATE_S = 2.0
+LATE_IS_KNOWN = 10.0
+"""When the gateway asks the next candidate beside one that keeps silent: after so many times its usual first-token
+time, no sooner than so many seconds, once so many answers have shown what is usual; else when the first-token clock
+ends."""
+
 _NEVER = 1.0
 """A draw that no chance is high enough for."""
 
 _CLIENT = Principal(key="client", key_id="simulated")
 _ENVELOPE = Envelope(operation=Operation.CHAT, model=MODEL, fields={}, size=0)
+
+
+_FOREVER_S = 1e9
+
+
+def late_s(usual_s: float) -> float:
+    """After how long one that usually begins to answer within so many seconds is late."""
+    return min(max(usual_s * LATE, LEAST_LATE_S), HANG_S)
 
 
 class Choice(msgspec.Struct, frozen=True, eq=False):
@@ -47,6 +62,10 @@ class Chooser(Protocol):
     def choose(self, arrival: Arrival, now: float) -> Choice: ...
 
     def begins(self, choice: Choice, place: int, arrival: Arrival, now: float) -> None: ...
+
+    def late_s(self, choice: Choice, place: int, arrival: Arrival) -> float:
+        """After how long the next candidate is asked beside one that keeps silent."""
+        ...
 
     def ended(self, choice: Choice, place: int, arrival: Arrival, outcome: Outcome, begun: float) -> None: ...
 
@@ -104,6 +123,10 @@ class Routed:
         tokens = arrival.prompt + arrival.written
         self._observed.of(choice.deployments[place]).begin(tokens, now)
 
+    def late_s(self, choice: Choice, place: int, arrival: Arrival) -> float:
+        usual = self._observed.of(choice.deployments[place]).first_token_s
+        return late_s(usual.mean) if arrival.stream and usual.weight >= LATE_IS_KNOWN else HANG_S
+
     def ended(self, choice: Choice, place: int, arrival: Arrival, outcome: Outcome, begun: float) -> None:
         deployment, usage = choice.deployments[place], outcome.usage
         now = outcome.done
@@ -154,6 +177,10 @@ class Oracle:
     def begins(self, choice: Choice, place: int, arrival: Arrival, now: float) -> None:
         """It learns nothing: it knows."""
 
+    def late_s(self, choice: Choice, place: int, arrival: Arrival) -> float:
+        one = self._world[choice.order[place]]
+        return late_s(one.slow * one.part.first_token_s.mean) if arrival.stream else HANG_S
+
     def ended(self, choice: Choice, place: int, arrival: Arrival, outcome: Outcome, begun: float) -> None:
         """It learns nothing: it knows."""
 
@@ -169,7 +196,10 @@ class Oracle:
             time += one.waiting_s(now)
         failing = one.error_rate
         if failing:
-            time += one.failure_s * failing / (1 - failing) if failing < 1 else 1e9
+            lost_s = one.failure_s
+            if lost_s == HANG_S and arrival.stream:
+                lost_s = late_s(one.slow * part.first_token_s.mean)
+            time += lost_s * failing / (1 - failing) if failing < 1 else _FOREVER_S
         price = one.price if one.terms is None else standing(one.price, one.terms, arrival.prompt, START_S + now)
         entered, written = price.input_pusd_per_mtok or 0, price.output_pusd_per_mtok or 0
         cost = arrival.prompt * entered + self._written * written

@@ -14,6 +14,7 @@ from headgate.simulation.listing import Listing
 from headgate.simulation.scenario import EventPart, Scenario
 from headgate.simulation.synthetic import Outcome, Synthetic, price_of
 from headgate.simulation.traffic import Arrival, Traffic
+from headgate.types.fault import FaultClass
 from headgate.types.policy import Order
 
 
@@ -40,6 +41,8 @@ class _Running(msgspec.Struct, frozen=True, eq=False):
     place: int
     begun: float
     outcome: Outcome
+    overtaken: bool
+    """Whether the next candidate is asked before this one has failed."""
 
 
 Happening = Callable[[], None]
@@ -91,13 +94,21 @@ class Run:
     def _begin(self, arrival: Arrival, choice: Choice, place: int, now: float) -> None:
         self._chooser.begins(choice, place, arrival, now)
         outcome = self._world[choice.order[place]].take(arrival, now)
-        self._push(outcome.done, _Running(arrival, choice, place, now, outcome))
+        overtaken = False
+        if outcome.fault is FaultClass.NO_FIRST_TOKEN and place + 1 < len(choice.order):
+            at = now + self._chooser.late_s(choice, place, arrival)
+            overtaken = at < outcome.done
+            if overtaken:
+                self._push(at, partial(self._begin, arrival, choice, place + 1, at))
+        self._push(outcome.done, _Running(arrival, choice, place, now, outcome, overtaken))
 
     def _end(self, one: _Running) -> None:
         arrival, choice, place, outcome = one.arrival, one.choice, one.place, one.outcome
         self._chooser.ended(choice, place, arrival, outcome, one.begun)
         served = self._served[arrival.index]
         served.attempts += 1
+        if one.overtaken:
+            return
         served.time_s = outcome.done - arrival.at
         if outcome.fault is None:
             served.provider = choice.order[place]
