@@ -1,4 +1,4 @@
-"""What real providers publish about their models: `.venv/bin/pytest -m live tests/live/test_lists.py`. Costs nothing."""
+"""What real providers publish about their models: `.venv/bin/pytest -m live tests/live/test_lists.py`. It is free."""
 
 from __future__ import annotations
 

@@ -63,6 +63,7 @@ class _Row(Rates, kw_only=True):
     sources: tuple[Source, ...] = ()
     capabilities: frozenset[str] | None = None
     lacks: frozenset[str] = _NOTHING
+    unsaid: frozenset[str] = _NOTHING
     quantization: str | None = None
     deprecated_on: str | None = None
     responses_only: bool = False
@@ -141,6 +142,7 @@ def parse_offer(line: bytes, shared: dict[object, Any] | None = None) -> Offer:
         max_output_tokens=row.max_output_tokens,
         capabilities=keep(row.capabilities, row.capabilities),
         lacks=keep(row.lacks, row.lacks),
+        unsaid=keep(row.unsaid, row.unsaid),
         quantization=row.quantization,
         retired=row.status == "retired",
         unconfirmed=row.status == "unconfirmed",

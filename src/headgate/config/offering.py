@@ -194,6 +194,7 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
         capabilities=base.capabilities if can is None else can | _implied(can),
         # What the operator lists is all of it.
         lacks=base.lacks if can is None else CAPABILITIES - can - _implied(can),
+        unsaid=base.unsaid if can is None else frozenset(),
         quantization=part.quantization or base.quantization,
         variant=_variant(part, base),
         retired=False,

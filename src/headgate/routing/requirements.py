@@ -77,6 +77,8 @@ def has(offer: Offer, need: str) -> bool | None:
         return None
     if need in claimed:
         return True
+    if need in offer.unsaid:
+        return None
     return False if need in MODALITIES and claimed - _SAYS_NOTHING else None
 
 

@@ -50,7 +50,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     and of output cost at most, in pico-dollars, where nothing but the price decides.
     `context_tokens` holds prompt and answer together, `max_input_tokens` is the longest prompt where that is less.
     `capabilities` are what somebody claims it can do, None when nobody says anything; `lacks` is what it cannot do, for
-    certain. What is in neither is not known.
+    certain. `unsaid` is what its sources do not mention and other offers of the same weights are said to do.
     `sources` says where the other figures come from, by name of the figure; those not named come from the price's
     source. `deprecated_on` is the day it retires, as YYYY-MM-DD; `retires_s` the same in Unix seconds.
     """
@@ -68,6 +68,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: int | None = None
     capabilities: frozenset[str] | None = None
     lacks: frozenset[str] = frozenset()
+    unsaid: frozenset[str] = frozenset()
     quantization: str | None = None
     retired: bool = False
     unconfirmed: bool = False

@@ -25,7 +25,7 @@ ROWS: list[dict[str, Any]] = [
 EVERY = sorted({row["provider"] for row in ROWS})
 READ = {
     *("model", "provider", "upstream_id", "kind", "variant", "status", "responses_only", "rolling", "deprecated_on"),
-    *("context_tokens", "max_input_tokens", "max_output_tokens", "capabilities", "lacks", "quantization"),
+    *("context_tokens", "max_input_tokens", "max_output_tokens", "capabilities", "lacks", "unsaid", "quantization"),
     *("tiers", "price_windows", "price_changes", "unit_prices", "price_source", "sources", "disagreement"),
 }
 """Fields an offer is made of, beside the prices."""
@@ -166,6 +166,7 @@ def test_what_is_not_a_price_is_taken_as_it_is(offers: dict[tuple[str, str], Off
         assert offer.deprecated_on == row.get("deprecated_on")
         assert offer.capabilities == (frozenset(row["capabilities"]) if "capabilities" in row else None)
         assert offer.lacks == frozenset(row.get("lacks", ()))
+        assert offer.unsaid == frozenset(row.get("unsaid", ()))
         assert offer.rolling == row.get("rolling", False)
         assert not offer.declared
 

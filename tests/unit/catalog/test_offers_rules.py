@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headgate.catalog.offers import load_offers
 from tests.unit.catalog.names import traits
+
+ROOT = Path(__file__).parents[3]
 
 Row = dict[str, Any]
 
@@ -229,3 +234,32 @@ def test_every_row_loads_and_every_known_price_survives(kind: str) -> None:
         and loaded[row["provider"], row["upstream_id"]].price.input_pusd_per_mtok is None
     ]
     assert dropped == []
+
+
+def compared(lines: bytes, folder: Path) -> bytes:
+    """What the tool makes of a file."""
+    file = folder / "offers.jsonl"
+    file.write_bytes(lines)
+    subprocess.run([sys.executable, "tools/compare_offers.py", file], cwd=ROOT, check=True, capture_output=True)
+    return file.read_bytes()
+
+
+def test_what_is_said_of_offers_of_one_model_was_compared(tmp_path: Path) -> None:
+    packaged = resources.files("headgate.catalog").joinpath("data/offers.jsonl").read_bytes()
+    assert compared(packaged, tmp_path) == packaged, "run it: python tools/compare_offers.py"
+    assert b'"unsaid"' in packaged
+    assert all(not set(row.get("unsaid", ())) & {*row.get("capabilities", ()), *row.get("lacks", ())} for row in ROWS)
+
+
+def test_what_a_description_leaves_out_is_denied_only_where_no_other_offer_of_the_model_has_it(tmp_path: Path) -> None:
+    def found(field: str, *rows: dict[str, Any]) -> list[list[str] | None]:
+        lines = [{"model": "m", "kind": "chat", **row, "status": "live"} for row in rows]
+        data = compared("".join(json.dumps(line) + "\n" for line in lines).encode(), tmp_path)
+        return [json.loads(line).get(field) for line in data.splitlines()]
+
+    silent, described = {"capabilities": ["streaming"]}, {"capabilities": ["streaming", "tools"]}
+    denying, seeing = {**described, "lacks": ["vision"]}, {"capabilities": ["vision"]}
+    assert found("unsaid", described, seeing) == [["vision"], ["tools"]]
+    assert found("unsaid", described, denying) == [None, None]
+    assert found("lacks", silent, denying) == [["vision"], ["vision"]]
+    assert found("lacks", silent, denying, seeing) == [None, ["vision"], None], "who knows better says nothing"
