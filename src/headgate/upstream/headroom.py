@@ -58,4 +58,4 @@ def _least(headers: Mapping[str, str], names: tuple[tuple[str, str], ...]) -> tu
 
 def _reset(headers: Mapping[str, str], name: str) -> float | None:
     text = headers.get(name)
-    return reset_s(text) if text else None
+    return reset_s(text) if text and text.strip() else None
