@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from headgate.routing.facts import Average, Facts, Ratio
+from headgate.routing.facts import HALF_LIFE_S, Average, Facts, Ratio
 from headgate.types.deployment import Deployment
 from headgate.types.secret import Secret
 
@@ -16,8 +16,12 @@ MOST_MODELS = 5_000
 LONGEST_NAME = 300
 """Names longer than this are not remembered: some servers answer to whatever a client calls a model."""
 
-ENOUGH = 5.0
-"""So many answers and a mean is better than a guess."""
+ENOUGH = 4.5
+"""So many answers and a mean is better than a guess: five, that need not be of this very moment."""
+
+_SLOWLY = HALF_LIFE_S / (7 * 86_400.0)
+"""What keys are used for and how models read text stays as it is for weeks: it grows old so much more slowly than what
+is known of a provider's speed. A key that asks once an hour would never be known otherwise."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -53,9 +57,10 @@ class Observed:
         `size` bytes of text came to so many tokens of prompt; 0 tokens where the prompt was more than text.
         """
         if len(model) <= LONGEST_NAME:
-            self._lengths.get((key_id, model)).add(written_tokens, now)
+            # Some answers are ten times as long as others, and that is no surprise.
+            self._lengths.get((key_id, model)).include(written_tokens, now * _SLOWLY)
         if prompt_tokens > 0:
-            self.density(slug).add(size, prompt_tokens, now)
+            self.density(slug).add(size, prompt_tokens, now * _SLOWLY)
 
     def length(self, key_id: str, model: str) -> float | None:
         """How many tokens the answers to a key have had from a model, on average; None when too few have come."""

@@ -68,6 +68,30 @@ def test_the_length_of_answers_is_a_keys_own_and_a_models() -> None:
     assert observed.length("another", "m") is None
 
 
+@pytest.mark.parametrize("pause_s", [0.01, 60.0, 3_600.0, 86_400.0])
+def test_a_key_that_asks_seldom_is_known_too(pause_s: float) -> None:
+    observed = Observed()
+    for number in range(8):
+        observed.answered("k", "m", "m", 400, 100, 70, number * pause_s)
+    assert observed.length("k", "m") == pytest.approx(70)
+    assert observed.density("m").above.weight > 5
+
+
+def test_answers_of_very_different_lengths_are_a_mean_all_the_same() -> None:
+    observed = Observed()
+    for number, tokens in enumerate([10, 10, 4_000, 4_000, 10, 4_000] * 20):
+        observed.answered("k", "m", "m", 400, 100, tokens, float(number))
+        assert number < 5 or observed.length("k", "m") is not None
+    assert 1_000 < (observed.length("k", "m") or 0) < 3_000
+
+
+def test_a_key_that_is_used_for_something_else_shows_after_some_dozens_of_answers() -> None:
+    observed = Observed()
+    for tokens in [10] * 1_000 + [1_000] * 60:
+        answered(observed, "k", "m", tokens)
+    assert (observed.length("k", "m") or 0) > 800
+
+
 def test_the_density_of_prompts_is_a_models_whoever_asks() -> None:
     observed = Observed()
     answered(observed, "k", "m", 1, slug="org/M")
