@@ -202,6 +202,7 @@ _SENTENCES = (
         r"model identifier is invalid",
         r"(no such|unknown) model",
         r"model not found",
+        r"not a valid model",
         r"invalid model\s*([:.,]|name|id|$)",
         r"model:?( [\w./:@-]{1,120})? +(does not exist|(is |was )?not found|has been de(precated|commissioned))",
         r"n[o']t have access to (the )?model",
@@ -230,7 +231,7 @@ _NAMED = (
     re.compile(r"unknown name \"([\w.-]{1,100})\"", re.IGNORECASE),
     re.compile(r"property '([\w.-]{1,100})' is unsupported", re.IGNORECASE),
     re.compile(r"unrecognized request arguments? supplied: ([\w.-]{1,100})", re.IGNORECASE),
-    re.compile(r"\b([\w.-]{1,100}): extra inputs are not permitted", re.IGNORECASE),
+    re.compile(r"(?:^|; )([\w.-]{1,100}): extra inputs are not permitted", re.IGNORECASE),
     re.compile(r"unsupported (?:parameter|value): '([\w.-]{1,100})'", re.IGNORECASE),
 )
 
