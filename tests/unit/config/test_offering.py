@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.catalog.offers import load_offers
-from headgate.config.offering import Offering, offers_of
+from headgate.config.offering import CAPABILITIES, Offering, offers_of
 from headgate.providers.builtin import PROVIDERS
 from headgate.routing.names import matches
+from headgate.routing.requirements import has
 from headgate.types.deployment import Offer
 from tests.unit.config.loading import load
 
@@ -118,6 +119,72 @@ def test_a_declared_model_is_its_own_slug_unless_it_says_otherwise() -> None:
     assert [offers[name].kind for name in ("a", "c-*", "e")] == ["any", "any", "embedding"]
     assert offers["e"].price.known
     assert not offers["a"].price.known
+
+
+def declared(text: str) -> dict[str, Offer]:
+    """The offers of a provider that declares these models."""
+    document = load(f"""
+        providers:
+          mybox:
+            dialect: openai
+            base_url: http://127.0.0.1:1/v1
+            models: [{text}]
+        """).document
+    return {offer.upstream_id: offer for offer in offers_of(document)["mybox"]}
+
+
+def test_capabilities_that_the_operator_lists_are_all_of_them() -> None:
+    offers = declared("{id: some, capabilities: [tools, images]}, {id: none, capabilities: []}, {id: unsaid}")
+    assert {need: has(offers["some"], need) for need in CAPABILITIES} == {
+        need: need in ("tools", "vision") for need in CAPABILITIES
+    }
+    assert not any(has(offers["none"], need) is not False for need in CAPABILITIES)
+    assert {has(offers["unsaid"], need) for need in CAPABILITIES} == {None}
+
+
+def test_the_operators_words_are_the_catalogues_and_a_schema_implies_json() -> None:
+    offers = declared("{id: a, capabilities: [images, audio, files]}, {id: b, capabilities: [json_schema]}")
+    assert offers["a"].capabilities == frozenset({"vision", "audio_in", "pdf"})
+    assert has(offers["b"], "json_object") is True
+    assert "json_object" not in offers["b"].lacks
+
+
+def test_a_list_of_the_operators_overrules_what_the_catalog_says_a_model_can_and_cannot_do() -> None:
+    known = load_offers(["deepinfra"])["deepinfra"]
+    before = next(offer for offer in known if offer.capabilities and "tools" in offer.capabilities)
+
+    def after(more: str) -> Offer:
+        document = load(f"""
+            providers: {{deepinfra: {{api_key: x, models: [{{id: "{before.upstream_id}"{more}}}]}}}}
+            """).document
+        return next(one for one in offers_of(document)["deepinfra"] if one.upstream_id == before.upstream_id)
+
+    assert has(before, "tools") is True
+    assert has(after(", capabilities: [vision, logprobs]"), "tools") is False
+    assert has(after(", capabilities: [vision, logprobs]"), "logprobs") is True
+    untouched = after(", context_tokens: 5")
+    assert (untouched.capabilities, untouched.lacks) == (before.capabilities, before.lacks)
+
+
+def test_a_serving_that_the_operator_calls_quantised_has_to_be_admitted() -> None:
+    offers = declared("{id: a, model: org/A}, {id: b, model: org/A, quantization: FP8}, {id: c, quantization: BF16}")
+    assert [offers[name].variant for name in ("a", "b", "c")] == [None, "FP8", None]
+    market = Offering({"mybox": tuple(offers.values())})
+    assert meaning(market, "org/A") == ["mybox/a"]
+    assert [choice.upstream_id for choice in market.variants("org/A")] == ["b"]
+    assert meaning(market, "b") == ["mybox/b"]
+
+
+def test_another_spelling_means_the_offers_of_its_slug_and_never_hides_a_name_that_is_somebodys_own() -> None:
+    market = Offering(load_offers(list(PROVIDERS)))
+    assert len(market.aliases) > 100
+    assert not {*market.aliases} & {*market.names}
+    for alias, named in market.aliases.items():
+        offers = (*named.plain, *named.variants)
+        (slug,) = {offer.model for offer in offers}
+        assert market.resolve(alias) or market.variants(alias)
+        if any(offer.variant is None for offer in named.plain):
+            assert market.meant(slug).plain == named.plain
 
 
 def test_a_provider_of_which_nothing_is_known_offers_anything() -> None:

@@ -191,6 +191,54 @@ def test_a_slip_finds_the_name_that_was_meant(name: str, nearest: str) -> None:
         assert nearest in not_found(snapshot(), EVERYTHING, name).message
 
 
+def test_another_spelling_of_a_models_name_means_the_model_and_is_not_listed() -> None:
+    here = snapshot()
+    assert len(here.aliases) > 100
+    for name, entry in here.aliases.items():
+        found = resolve(here, name)
+        assert found is not None
+        assert name not in here.models
+        assert [one.deployment for one in found.targets] == list(entry.deployments)
+        assert [one.deployment for one in found.variants] == list(entry.variants)
+        assert {one.deployment.offer.model for one in (*found.targets, *found.variants)} == {entry.model}
+    assert not {*here.aliases} & {*here.listed}
+
+
+def test_a_suffix_goes_with_another_spelling_too_and_the_order_is_then_the_names() -> None:
+    here = snapshot()
+    for name in list(here.aliases)[:20]:
+        found = resolve(here, f"{name}:nitro")
+        assert found is not None
+        assert (found.order, found.named) == (Order.FASTEST, True)
+        plain = resolve(here, name)
+        assert plain is not None
+        assert (plain.named, plain.targets) == (False, found.targets)
+
+
+def test_a_name_in_another_letter_case_means_nothing_unless_somebody_calls_it_so() -> None:
+    here = snapshot()
+    for known in (here.aliases, here.models):
+        for name in known:
+            for other in {name.upper(), name.lower(), name.swapcase()} - {*here.aliases, *here.models}:
+                assert resolve(here, other) is None, other
+
+
+def test_a_variant_is_beside_the_plain_serving_and_what_the_name_means_only_where_it_is_spelt_out() -> None:
+    here = snapshot()
+    beside = {name: entry for name, entry in {**here.models, **here.aliases}.items() if entry.variants}
+    assert len(beside) > 5
+    for name, entry in beside.items():
+        found = resolve(here, name)
+        assert found is not None
+        assert all(one.deployment.offer.variant is None for one in found.targets), name
+        assert all(one.deployment.offer.variant is not None for one in found.variants), name
+        for variant in entry.variants:
+            pinned = resolve(here, f"{variant.upstream.provider}/{variant.offer.upstream_id}")
+            assert pinned is not None
+            assert [one.deployment for one in pinned.targets] == [variant]
+            assert pinned.variants == ()
+
+
 def test_a_404_suggests_only_what_the_key_may_use() -> None:
     narrow = Principal(key="k", models=("fast", "fest*"))
     message = not_found(snapshot(), narrow, "fest").message
