@@ -16,6 +16,7 @@ _PLAIN = ("cap_as_max_tokens", "developer_as_system")
 _STRICT = ("no_store", "no_nulls", "no_cache_control")
 """For hosts that refuse fields they do not know."""
 
+_MISTRAL = ("random_seed", "tool_choice_any", "short_ids", "no_thoughts", "no_names", "no_user", "prefix_prefill")
 _ANTHROPIC = (("anthropic-version", "2023-06-01"),)
 _GITHUB = (("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28"))
 _TOGETHER = "//v2/supported-models?product=PRODUCT_SERVERLESS&limit=200"
@@ -68,7 +69,7 @@ ROWS: tuple[Provider, ...] = (
         base_url="https://api.mistral.ai/v1",
         env=("MISTRAL_API_KEY",),
         operations=CHAT_EMBEDDING,
-        quirks=(*_PLAIN, *_STRICT, "random_seed", "tool_choice_any", "short_ids", "no_thoughts", "no_names", "no_user"),
+        quirks=(*_PLAIN, *_STRICT, *_MISTRAL),
         stream_usage=StreamUsage.ALWAYS,
         listings=listed("/models", "mistral"),
     ),

@@ -28,6 +28,7 @@ def messages(*each: str, more: str = "") -> str:
 U = '{"role":"user","content":"hi"}'
 CALL = '{"role":"assistant","content":null,"tool_calls":[{"id":"call_0","type":"function","function":{"name":"f"}}]}'
 LONG_CALL = CALL.replace("call_0", "call_abcdefghijkl")
+ASSIST = '{"role":"assistant","content":"so far"}'
 
 CHANGES = [
     Case("cap_as_max_tokens", '{"max_completion_tokens":5,"model":"m"}', '{"model":"m","max_tokens":5}'),
@@ -145,6 +146,12 @@ CHANGES = [
         messages(U, CALL[:-1] + ',"reasoning":"because","reasoning_content":null}'),
         messages(U, CALL[:-1] + ',"reasoning":"because","reasoning_content":"because"}'),
     ),
+    Case("prefix_prefill", messages(U, ASSIST), messages(U, ASSIST[:-1] + ',"prefix":true}')),
+    Case(
+        "prefix_prefill",
+        messages(U, '{"role":"assistant","content":"x","prefix":null,"tool_calls":[]}'),
+        messages(U, '{"role":"assistant","content":"x","prefix":true,"tool_calls":[]}'),
+    ),
     Case("tool_choice_any", '{"tool_choice":"required"}', '{"tool_choice":"any"}'),
     Case("no_tool_choice", '{"tool_choice":"none","tools":[{}]}', "{}"),
     Case("no_tool_choice", '{"tool_choice":"auto","tools":[{}]}', '{"tools":[{}]}'),
@@ -195,6 +202,10 @@ UNTOUCHED = [
     ("reasoning_on_tool_turns", '{"messages": [ {"role": "assistant", "tool_calls": []}, {"role": "user"} ]}'),
     ("reasoning_on_tool_turns", '{"messages": [ {"tool_calls": [], "reasoning_content": "x"} ]}'),
     ("reasoning_on_tool_turns", '{"thinking": {"type": "disabled"}, "messages": [ {"tool_calls": []} ]}'),
+    ("prefix_prefill", '{"messages": [ {"role": "assistant", "content": "x"}, {"role": "user"} ]}'),
+    ("prefix_prefill", '{"messages": [ {"role": "assistant", "content": "x", "prefix": false} ]}'),
+    ("prefix_prefill", messages(U, CALL)),
+    ("prefix_prefill", '{"messages": [ {"role": "user", "content": "x", "name": "assistant"} ]}'),
     ("tool_choice_any", '{"tool_choice": {"type": "function", "function": {"name": "required"}}}'),
     ("no_tool_choice", '{"tools": [ {} ]}'),
     ("no_strict_tools", '{"tools": [ {"function": {"parameters": {"properties": {"strict": {}}}}} ]}'),

@@ -1,4 +1,4 @@
-"""Quirks of messages: roles, names, the form of content, ids of tool calls and thoughts in the history."""
+"""Quirks of messages: roles, names, the form of content, ids of tool calls, thoughts and an answer already begun."""
 
 from __future__ import annotations
 
@@ -155,3 +155,21 @@ def reasoning_on_tool_turns(body: Body, dropped: list[str]) -> None:
             items[index], changed = json.raw(message), True
     if changed:
         body["messages"] = json.raw(items)
+
+
+@touching("messages")
+def prefix_prefill(body: Body, dropped: list[str]) -> None:
+    """A last message of the assistant's says `prefix: true`: the model is to go on from it.
+
+    Mistral answers it with 400 otherwise (API reference, users' reports), DeepSeek's beta endpoint wants it too
+    (https://api-docs.deepseek.com/guides/chat_prefix_completion).
+    """
+    if not mentions(body, "messages", b'"assistant"') or not (items := items_of(body["messages"])):
+        return
+    message = fields_of(items[-1]) or {}
+    calls = bytes(message.get("tool_calls", b"null")) not in (b"null", b"[]")
+    if calls or not holds(message, "role", b'"assistant"') or bytes(message.get("prefix", b"null")) != b"null":
+        return
+    message["prefix"] = json.raw(True)
+    items[-1] = json.raw(message)
+    body["messages"] = json.raw(items)
