@@ -35,6 +35,9 @@ _ESCAPE = b"\\u"
 _ESCAPE_WASTE = 3
 """Bytes by which `\\uXXXX` is longer than most of the characters that are written so."""
 
+_SAMPLE = 65_536
+"""Of a longer text so many bytes are looked at: to count in all of it would hold up every other request."""
+
 _FILE = re.compile(rb'("file_data"\s*:\s*")[^"]*')
 _TEXTS = ("messages", "prompt", "input")
 
@@ -129,7 +132,7 @@ def extent_of(envelope: Envelope) -> Extent:
             text -= len(written) - len(rest)
             other += (len(written) - len(rest)) // FILE_BYTES_PER_TOKEN
             written = rest
-        text -= written.count(_ESCAPE) * _ESCAPE_WASTE
+        text -= _escapes(written) * _ESCAPE_WASTE
     asked = writing(envelope)
     return Extent(
         text=max(text, 1),
@@ -137,6 +140,13 @@ def extent_of(envelope: Envelope) -> Extent:
         each=None if asked.each is None else min(asked.each, MOST_TOKENS),
         answers=min(max(asked.answers, 1), MOST_ANSWERS),
     )
+
+
+def _escapes(text: bytes) -> int:
+    if b"\\" not in text:
+        return 0
+    sample = text[-_SAMPLE:]
+    return sample.count(_ESCAPE) * len(text) // len(sample)
 
 
 def _is_worth_keeping(preferences: Preferences | None) -> bool:

@@ -239,8 +239,9 @@ def test_an_extent_is_bytes_of_text_and_what_each_answer_may_be() -> None:
 
 
 @pytest.mark.parametrize("text", ["привет, мир", "你好世界", "नमस्ते दुनिया"])
-def test_a_text_is_about_as_long_however_it_is_escaped(text: str) -> None:
-    said = {"model": "m", "messages": [{"role": "user", "content": text * 500}]}
+@pytest.mark.parametrize("times", [50, 500, 20_000])
+def test_a_text_is_about_as_long_however_it_is_escaped(text: str, times: int) -> None:
+    said = {"model": "m", "messages": [{"role": "user", "content": text * times}]}
     written, escaped = (
         extent_of(parse_request(Operation.CHAT, json.dumps(said, ensure_ascii=ascii_only).encode())).text
         for ascii_only in (False, True)
