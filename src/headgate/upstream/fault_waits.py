@@ -8,9 +8,8 @@ from datetime import datetime
 
 from headgate.types.fault import FaultClass
 from headgate.upstream.fault_bodies import ErrorBody
+from headgate.upstream.fault_words import MAX_SEARCHED
 from headgate.upstream.retry_after import MAX_WAIT_S, reset_s, retry_after_s
-
-MAX_SEARCHED = 4000
 
 _WORTH_WAITING = frozenset(
     {
@@ -42,7 +41,8 @@ def wait_s(
     for one in (error, error.nested or error):
         waits.append(retry_after_s({"retry-after": one.delay}, now))
         waits.append(retry_after_s(one.headers, now))
-        waits.append(reset_s(one.headers.get("x-ratelimit-reset", ""), now) if one.headers else None)
+        reset = one.headers.get("x-ratelimit-reset", "").strip()
+        waits.append(reset_s(reset, now) if reset else None)
     if kind in _WORTH_WAITING:
         waits += [_asked_for(error.text), _asked_for(error.nested.text) if error.nested else None]
     return next((wait for wait in waits if wait is not None), None)

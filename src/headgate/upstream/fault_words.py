@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.types.fault import FaultClass
 
-MAX_SEARCHED = 4000
+MAX_SEARCHED = 2000
 """An explanation begins with what is wrong; nothing is looked for beyond this."""
 
 TOO_LARGE = "request_too_large"

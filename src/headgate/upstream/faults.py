@@ -44,7 +44,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, secrets: Sequ
         message = f"it refused the gateway's credential; its operator has to look at it ({message})"
     elif kind is FaultClass.SERVER_ERROR and 300 <= status < 400:
         message = f"it answered with a redirect ({status}), which is never followed"
-    param, code = _named(error, kind, status)
+    param, code = _named(error, kind)
     return Fault(
         kind,
         message,
@@ -142,7 +142,7 @@ def _explanation(error: ErrorBody) -> str:
     return (error.nested.message if error.nested else "") or error.message
 
 
-def _named(error: ErrorBody, kind: FaultClass, status: int) -> tuple[str | None, str | None]:
+def _named(error: ErrorBody, kind: FaultClass) -> tuple[str | None, str | None]:
     """Parameter and code, where they are the client's business."""
     if kind not in _CLIENTS_OWN:
         return None, None
@@ -150,6 +150,6 @@ def _named(error: ErrorBody, kind: FaultClass, status: int) -> tuple[str | None,
     param, code = inner.param or error.param, inner.code or error.code
     if param is None and kind is FaultClass.UNSUPPORTED:
         param = named_parameter(inner.message)
-    if code is None and kind is FaultClass.BAD_REQUEST and (status == 413 or TOO_LARGE in error.words):
+    if code is None and TOO_LARGE in error.words:
         code = TOO_LARGE
     return param, code

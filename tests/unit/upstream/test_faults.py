@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.providers.sandbox.refusals import REFUSALS
-from headgate.types.fault import CLIENT_FACE, FaultClass
+from headgate.types.fault import CLIENT_FACE, Fault, FaultClass, Scope
 from headgate.types.secret import Secret
 from headgate.upstream.fault_bodies import MAX_MESSAGE, MAX_TEXT, parse_error
 from headgate.upstream.faults import MAX_WORD, classify
@@ -302,3 +302,9 @@ def test_whatever_an_upstream_sends_there_is_one_fault_with_something_to_say(
     assert len(fault.message) <= MAX_MESSAGE + 200
     assert len(fault.param or "") <= MAX_WORD
     assert len(fault.code or "") <= MAX_WORD
+
+
+@pytest.mark.parametrize("kind", FaultClass)
+def test_a_health_record_belongs_to_what_a_fault_is_the_fault_of(kind: FaultClass) -> None:
+    scopes = {F.QUOTA_EXHAUSTED: Scope.CREDENTIAL, F.BAD_CREDENTIAL: Scope.CREDENTIAL, F.MODEL_NOT_FOUND: Scope.OFFER}
+    assert Fault(kind, "m").scope is scopes.get(kind, Scope.DEPLOYMENT)
