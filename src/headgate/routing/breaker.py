@@ -1,9 +1,10 @@
 """The state machine that decides about cooldowns: closed, open, half-open. Pure: time and chance are handed in.
 
 Two rules keep a herd away from what is dead. An open breaker lets through one probe at a time, after pauses that grow
-and never get longer than what a recovered deployment may be left waiting. And already a closed one is *crowded* when a
-handful of attempts have begun since the deployment last gave a sign of life: whoever has another choice takes it, so
-that requests which all come before the first failure is seen do not all go the same way.
+and never get longer than what a recovered deployment may be left waiting. And already a closed one is *crowded* when
+more attempts than usual have begun after the youngest that gave a sign of life: whoever has another choice takes it. So
+requests which all come before the first failure is seen do not all go the same way, not even while older answers still
+come to their end.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from enum import StrEnum
 
+from headgate.routing.crowd import CROWD, Crowd, Passage
 from headgate.types.policy import HealthPolicy
 
 WINDOW_S = 60.0
@@ -20,14 +22,12 @@ WINDOW = 50
 ENOUGH = 20
 """So many outcomes and their share of failures counts."""
 
-CROWD = 10
-"""So many attempts may begin without a sign of life before those who have a choice go elsewhere."""
-
 FIRST_PAUSE = 1 / 5
-LONGEST_PAUSE = 2 / 3
+LONGEST_PAUSE = 1 / 2
 JITTER = 0.2
-"""Pauses are parts of the policy's `cooldown_s`, give or take a fifth: 2 s, 4 s and from then on 6.7 s with the
-default of 10 s. None is longer than 0.8 of it, so that traffic is back within `cooldown_s` of a recovery."""
+"""Pauses are parts of the policy's `cooldown_s`, give or take a fifth: 2 s, 4 s and from then on 5 s with the default
+of 10 s. They are counted from one probe's beginning to the next one's, and none is longer than 0.6 of `cooldown_s`:
+what is left of it is for the probe's answer, so that traffic is back within `cooldown_s` of a recovery."""
 
 LEASE = LONGEST_PAUSE * (1 + JITTER)
 """For such a part of `cooldown_s` a probe that shows nothing holds the others up; then the next may go."""
@@ -41,17 +41,6 @@ class State(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class Passage:
-    """What a breaker remembers of an attempt it let through: when it began, and after which of its changes."""
-
-    __slots__ = ("at", "epoch", "proof")
-
-    def __init__(self, at: float, epoch: int, proof: int) -> None:
-        self.at = at
-        self.epoch = epoch
-        self.proof = proof
-
-
 class Breaker:
     """Closed until failures open it: so many in a row, or half of the recent outcomes.
 
@@ -60,18 +49,16 @@ class Breaker:
     """
 
     __slots__ = (
-        "_begun_at",
         "_closed_at",
+        "_crowd",
         "_epoch",
         "_open_until",
         "_probe",
         "_probe_until",
-        "_proofs",
         "_row",
         "_spacing",
         "_step",
         "_trial",
-        "_unproven",
         "_window",
         "reason",
     )
@@ -79,11 +66,9 @@ class Breaker:
     def __init__(self) -> None:
         self.reason = ""
         self._epoch = 0
+        self._crowd = Crowd()
         self._row = 0
         self._window: Window | None = None
-        self._proofs = 0
-        self._unproven = 0
-        self._begun_at = 0.0
         self._open_until: float | None = None
         self._step = 0
         self._probe: Passage | None = None
@@ -113,10 +98,8 @@ class Breaker:
         return State.OPEN if now < self._open_until else State.HALF_OPEN
 
     def crowded(self, now: float, policy: HealthPolicy) -> bool:
-        """Whether it is closed and too many have begun since the last sign of life. After a minute one more may."""
-        if self._open_until is not None or self._unproven < max(CROWD, 2 * policy.failures):
-            return False
-        return now - self._begun_at < WINDOW_S
+        """Whether it is closed and too many are under way without a sign of life."""
+        return self._open_until is None and self._crowd.full(now, max(CROWD, 2 * policy.failures))
 
     def allows(self, now: float, policy: HealthPolicy) -> bool:
         """Whether an attempt may begin that could go elsewhere as well."""
@@ -131,10 +114,8 @@ class Breaker:
         if not self.allows(now, policy) and not (pressed and self._open_until is None):
             return None
         if self._open_until is None:
-            self._unproven += 1
-            self._begun_at = now
-            return Passage(now, self._epoch, self._proofs)
-        probe = self._probe = Passage(now, self._epoch, -1)
+            return self._crowd.begin(now, self._epoch)
+        probe = self._probe = Passage(now, self._epoch, 0)
         self._probe_until = now + LEASE * policy.cooldown_s
         self._spacing = (1 - JITTER) * FIRST_PAUSE * policy.cooldown_s
         return probe
@@ -148,10 +129,11 @@ class Breaker:
             self._close(now)
             self._trial = True
             passage.epoch = self._epoch
-        self._prove()
+        self._crowd.alive(passage, now)
 
     def success(self, passage: Passage, now: float) -> None:
         """A whole answer has come."""
+        self._crowd.left(passage)
         if passage.epoch != self._epoch:
             return
         if self._open_until is not None:
@@ -162,22 +144,25 @@ class Breaker:
             self._window.add(now, failed=False)
             if not self._window.failed:
                 self._window = None
-        self._prove()
+        self._crowd.alive(passage, now)
 
     def failure(self, passage: Passage, now: float, policy: HealthPolicy, jitter: float) -> None:
         """The deployment has failed. Of an open breaker only the probe that it waits for makes the pause longer."""
+        self._crowd.left(passage, failed=True)
         if passage.epoch != self._epoch:
             return
         if self._open_until is not None:
             if passage is self._probe:
-                self._pause(self._step + 1, now, policy, jitter)
+                self._pause(self._step + 1, passage.at, policy, jitter)
             return
         self._row += 1
+        # Answers that older attempts still get must not hide that no younger one gets any.
+        row = max(self._row, self._crowd.failed)
         if self._window is None:
             self._window = Window()
         self._window.add(now, failed=True)
-        if self._trial or self._row >= policy.failures:
-            self.reason = f"{self._row} failures in a row" if self._row > 1 else "a failure"
+        if self._trial or row >= policy.failures:
+            self.reason = f"{row} failures in a row" if row > 1 else "a failure"
         elif self._window.bad:
             self.reason = f"{self._window.failed} failures among its last {self._window.total} answers"
         else:
@@ -196,12 +181,7 @@ class Breaker:
         if passage is self._probe:
             self._probe = None
             self._open_until = passage.at + self._spacing
-        elif passage.proof == self._proofs and self._unproven > 0:
-            self._unproven -= 1
-
-    def _prove(self) -> None:
-        self._proofs += 1
-        self._unproven = 0
+        self._crowd.left(passage)
 
     def _close(self, now: float) -> None:
         self._epoch += 1
@@ -210,12 +190,13 @@ class Breaker:
         self._row = 0
         self._window = None
         self._closed_at = now
+        self._crowd.clear(now)
 
-    def _pause(self, step: int, now: float, policy: HealthPolicy, jitter: float) -> None:
+    def _pause(self, step: int, since: float, policy: HealthPolicy, jitter: float) -> None:
         # Doubling reaches the longest pause long before the number gets out of hand.
         self._step = min(step, 8)
         pause = min(FIRST_PAUSE * 2.0**self._step, LONGEST_PAUSE) * policy.cooldown_s
-        self._open_until = now + pause * (1 - JITTER + 2 * JITTER * jitter)
+        self._open_until = since + pause * (1 - JITTER + 2 * JITTER * jitter)
         self._probe = None
 
 

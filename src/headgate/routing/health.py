@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from headgate.routing.breaker import Breaker, Passage
+from headgate.routing.breaker import Breaker
+from headgate.routing.crowd import Passage
 from headgate.routing.parking import DAY_S, HOUR_S, Limit, Parked, Parking
 from headgate.routing.standing import OK, Condition, Standing, span
 from headgate.types.deployment import Candidate, Deployment

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.routing.breaker import CROWD, ENOUGH, LEASE, WINDOW_S, Breaker, Passage, State
+from headgate.routing.breaker import ENOUGH, LEASE, WINDOW_S, Breaker, State
+from headgate.routing.crowd import CROWD, PATIENCE_S, USUAL, Passage
 from headgate.types.policy import HealthPolicy
 
 POLICY = HealthPolicy(failures=5, cooldown_s=10.0)
@@ -104,9 +105,9 @@ def test_after_the_cooldown_one_may_pass_and_its_success_closes_it() -> None:
 
 def test_cooldowns_grow_with_each_failed_probe_and_stay_short_enough_for_traffic_to_return() -> None:
     for jitter, expected in (
-        (0.0, [1.6, 3.2, 5.33, 5.33]),
-        (0.5, [2.0, 4.0, 6.67, 6.67]),
-        (1.0, [2.4, 4.8, 8.0, 8.0]),
+        (0.0, [1.6, 3.2, 4.0, 4.0]),
+        (0.5, [2.0, 4.0, 5.0, 5.0]),
+        (1.0, [2.4, 4.8, 6.0, 6.0]),
     ):
         breaker, now, pauses = Breaker(), 0.0, []
         for _ in range(POLICY.failures):
@@ -217,7 +218,7 @@ def test_of_many_at_once_only_a_few_go_where_nothing_has_answered_yet() -> None:
     assert sum(one is not None for one in first) == CROWD
     assert breaker.begin(0, POLICY, pressed=True) is not None
     breaker.heard(begun_of(first[0]), 0.3)
-    assert sum(breaker.begin(0.3, POLICY) is not None for _ in range(50)) == CROWD
+    assert sum(breaker.begin(0.3, POLICY) is not None for _ in range(50)) == (USUAL - 1) * CROWD
 
 
 def begun_of(passage: Passage | None) -> Passage:
@@ -235,23 +236,13 @@ def test_failed_attempts_stay_in_the_crowd_and_abandoned_ones_leave_it() -> None
     assert not breaker.allows(1, POLICY)
 
 
-def test_those_that_began_before_a_sign_of_life_are_no_part_of_the_next_crowd() -> None:
-    breaker = Breaker()
-    early = [begun(breaker) for _ in range(CROWD)]
-    breaker.success(early[0], 1)
-    later = [begun(breaker, 1) for _ in range(CROWD)]
-    breaker.abandoned(early[1])
-    assert breaker.begin(1, POLICY) is None
-    assert len(later) == CROWD
-
-
 def test_a_crowd_that_is_never_heard_of_again_does_not_lock_a_deployment_out() -> None:
     breaker = Breaker()
     for _ in range(CROWD):
         begun(breaker)
-    assert not breaker.allows(WINDOW_S - 1, POLICY)
-    begun(breaker, WINDOW_S)
-    assert not breaker.allows(WINDOW_S + 1, POLICY)
+    assert not breaker.allows(PATIENCE_S - 1, POLICY)
+    begun(breaker, PATIENCE_S)
+    assert not breaker.allows(PATIENCE_S + 1, POLICY)
 
 
 def test_fifty_simultaneous_requests_at_a_dead_deployment_make_at_most_ten_attempts() -> None:
@@ -262,3 +253,65 @@ def test_fifty_simultaneous_requests_at_a_dead_deployment_make_at_most_ten_attem
         breaker.failure(passage, 0.1, POLICY, 0.5)
         retries += breaker.begin(0.1, POLICY) is not None
     assert len(passages) + retries <= 10
+
+
+def busy(breaker: Breaker) -> list[Passage]:
+    """Ten are always under way, and each is heard of a second after it began."""
+    running = [begun(breaker, i / 10) for i in range(CROWD)]
+    for i in range(500):
+        now = 1 + i / 10
+        breaker.success(running.pop(0), now)
+        running.append(begun(breaker, now))
+    return running
+
+
+def passing(breaker: Breaker, now: float) -> int:
+    """How many may begin at once before it is crowded."""
+    return sum(breaker.begin(now, POLICY) is not None for _ in range(1000))
+
+
+def test_while_answers_come_as_usual_more_than_a_few_may_be_under_way() -> None:
+    breaker = Breaker()
+    busy(breaker)
+    assert CROWD < passing(breaker, 51) <= USUAL * CROWD
+
+
+def test_after_a_silence_or_a_failure_nothing_is_as_usual_until_somebody_is_heard_of() -> None:
+    breaker = Breaker()
+    running = busy(breaker)
+    assert passing(breaker, 60) <= 1, "ten are under way since long"
+    breaker = Breaker()
+    running = busy(breaker)
+    breaker.failure(running.pop(), 51, POLICY, 0.5)
+    assert passing(breaker, 51) <= 1
+    breaker.heard(running.pop(), 51)
+    assert passing(breaker, 51) > CROWD
+
+
+def test_answers_of_older_attempts_are_no_sign_of_life_for_younger_ones() -> None:
+    breaker = Breaker()
+    running = busy(breaker)
+    breaker.heard(running[-1], 51)
+    assert passing(breaker, 55) == CROWD
+    for passage in running:
+        breaker.success(passage, 55)
+    assert passing(breaker, 55) == 0
+
+
+def test_answers_of_older_attempts_do_not_keep_it_closed_while_all_younger_ones_fail() -> None:
+    breaker = Breaker()
+    old = [begun(breaker) for _ in range(CROWD)]
+    breaker.heard(old[-1], 1)
+    for passage in old[: POLICY.failures]:
+        assert breaker.state(2) is State.CLOSED
+        fails(breaker, 2)
+        breaker.success(passage, 2)
+    assert breaker.state(2) is State.OPEN
+
+
+def test_the_pause_after_a_probe_that_took_long_to_fail_is_counted_from_its_beginning() -> None:
+    breaker = opened()
+    due = retry_at(breaker)
+    probe = begun(breaker, due)
+    breaker.failure(probe, due + 3, POLICY, 0.5)
+    assert retry_at(breaker) == pytest.approx(due + 4)

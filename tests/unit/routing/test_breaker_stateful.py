@@ -7,21 +7,24 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from headgate.routing.breaker import CROWD, ENOUGH, WINDOW, WINDOW_S, Breaker, Passage, State
+from headgate.routing.breaker import ENOUGH, WINDOW, WINDOW_S, Breaker, State
+from headgate.routing.crowd import CROWD, PATIENCE_S, SILENCE, USUAL, Passage
 from headgate.types.policy import HealthPolicy
 
 JITTER = st.floats(0, 1)
 
 
 class Sent:
-    """An attempt under way: when it began, whether as a probe, and after how many changes and signs of life."""
+    """An attempt: when it began, whether as a probe, and after how many changes."""
 
-    def __init__(self, passage: Passage, at: float, probe: bool, change: int, life: int) -> None:
-        self.passage, self.at, self.probe, self.change, self.life = passage, at, probe, change, life
+    def __init__(self, passage: Passage, at: float, probe: bool, change: int) -> None:
+        self.passage, self.at, self.probe, self.change = passage, at, probe, change
 
 
 class Breaking(RuleBasedStateMachine):
-    """`changes` counts openings and closings, `lives` signs of life; `crowd` is who began since the last of these."""
+    """`changes` counts openings and closings. `younger` are those that run and began after the youngest that gave a
+    sign of life, `fresh` the failures among them since that sign, `lag` how many usually begin meanwhile.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +32,12 @@ class Breaking(RuleBasedStateMachine):
         self.policy = HealthPolicy()
         self.breaker = Breaker()
         self.running: list[Sent] = []
-        self.changes = self.lives = self.row = self.crowd = self.step = 0
+        self.changes = self.row = self.step = 0
+        self.younger: list[Sent] = []
+        self.begun: list[Sent] = []
+        self.fresh = 0
+        self.lag = self.usual_s = 0.0
+        self.proven_at: float | None = None
         self.begun_at = 0.0
         self.trial = False
         self.recent: list[tuple[float, bool]] = []
@@ -63,14 +71,17 @@ class Breaking(RuleBasedStateMachine):
 
     def may_begin(self, pressed: bool) -> bool:
         if self.pause is None:
-            full = self.crowd >= max(CROWD, 2 * self.policy.failures)
-            return pressed or not full or self.now - self.begun_at >= WINDOW_S
+            most: float = max(CROWD, 2 * self.policy.failures)
+            if self.proven_at is not None and self.now - self.proven_at <= SILENCE * self.usual_s:
+                most = max(most, USUAL * self.lag)
+            full = len(self.younger) + self.fresh >= most
+            return pressed or not full or self.now - self.begun_at >= PATIENCE_S
         if self.probe is not None:
-            return self.now - self.probe.at >= 0.8 * self.policy.cooldown_s - 1e-9
+            return self.now - self.probe.at >= 0.6 * self.policy.cooldown_s - 1e-9
         return self.now >= (self.breaker.retry_at or 0.0)
 
     def sent(self, passage: Passage) -> None:
-        one = Sent(passage, self.now, self.pause is not None, self.changes, self.lives)
+        one = Sent(passage, self.now, self.pause is not None, self.changes)
         self.running.append(one)
         if one.probe:
             shortest = 0.8 / 5 * self.policy.cooldown_s
@@ -78,35 +89,37 @@ class Breaking(RuleBasedStateMachine):
             self.probes.append(self.now)
             self.probe = one
         else:
-            self.crowd, self.begun_at = self.crowd + 1, self.now
+            self.younger.append(one)
+            self.begun.append(one)
+            self.begun_at = self.now
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), count=st.integers(1, 30), jitter=JITTER)
     def fail(self, data: st.DataObject, count: int, jitter: float) -> None:
         for _ in range(min(count, len(self.running))):
-            one = self.taken(data)
+            one = self.taken(data, failed=True)
             self.breaker.failure(one.passage, self.now, self.policy, jitter)
             if one.change != self.changes:
                 continue
             if self.pause is None:
                 self.failed_while_closed()
             elif one is self.probe:
-                self.opens(self.step + 1)
+                self.opens(self.step + 1, one.at)
 
     def failed_while_closed(self) -> None:
         self.row += 1
         self.remember(failed=True)
         share = sum(failed for _, failed in self.recent) / len(self.recent)
         many = len(self.recent) >= ENOUGH and share >= 0.5
-        if self.trial or self.row >= self.policy.failures or many:
+        if self.trial or max(self.row, self.fresh) >= self.policy.failures or many:
             soon = self.closed_at is not None and self.now - self.closed_at < WINDOW_S
             self.changes += 1
-            self.opens(self.step + 1 if self.trial or soon else 0)
+            self.opens(self.step + 1 if self.trial or soon else 0, self.now)
 
-    def opens(self, step: int) -> None:
+    def opens(self, step: int, since: float) -> None:
         self.step, self.trial, self.probe, self.given_back = step, False, None, None
-        middle = min(2.0 ** min(step, 50) / 5, 2 / 3) * self.policy.cooldown_s
-        self.pause = self.now + 0.8 * middle, self.now + 1.2 * middle
+        middle = min(2.0 ** min(step, 50) / 5, 1 / 2) * self.policy.cooldown_s
+        self.pause = since + 0.8 * middle, since + 1.2 * middle
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
@@ -119,7 +132,15 @@ class Breaking(RuleBasedStateMachine):
             else:
                 self.remember(failed=False)
             self.trial, self.row = False, 0
-            self.lives, self.crowd = self.lives + 1, 0
+            self.lives(one)
+
+    def lives(self, one: Sent) -> None:
+        if one in self.begun:
+            self.begun = self.begun[self.begun.index(one) + 1 :]
+            self.younger = [other for other in self.younger if other in self.begun]
+            self.lag = max(len(self.begun), self.lag + (len(self.begun) - self.lag) / 8)
+            self.usual_s = max(self.now - one.at, self.usual_s + (self.now - one.at - self.usual_s) / 8)
+            self.proven_at, self.fresh = self.now, 0
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
@@ -129,14 +150,13 @@ class Breaking(RuleBasedStateMachine):
         if one.change == self.changes:
             if self.pause is not None:
                 self.closes()
-                self.trial, one.change, one.probe = True, self.changes, False
-                one.life = -1
-            self.lives, self.crowd = self.lives + 1, 0
+                self.trial, one.change = True, self.changes
+            self.lives(one)
 
     def closes(self) -> None:
         self.pause, self.probe, self.row, self.recent, self.closed_at = None, None, 0, [], self.now
         self.changes += 1
-        self.probes = []
+        self.probes, self.younger, self.begun, self.proven_at, self.fresh = [], [], [], self.now, 0
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
@@ -145,11 +165,15 @@ class Breaking(RuleBasedStateMachine):
         self.breaker.abandoned(one.passage)
         if one is self.probe:
             self.probe, self.given_back = None, one.at
-        elif one.life == self.lives and not one.probe:
-            self.crowd -= 1
 
-    def taken(self, data: st.DataObject) -> Sent:
-        return self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+    def taken(self, data: st.DataObject, *, failed: bool = False) -> Sent:
+        one = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        if failed:
+            self.proven_at = None
+            self.fresh += one in self.younger
+        if one in self.younger:
+            self.younger.remove(one)
+        return one
 
     def remember(self, *, failed: bool) -> None:
         """The window begins with a failure, and holds as many as it may, none too old."""
@@ -170,7 +194,7 @@ class Breaking(RuleBasedStateMachine):
         assert retry_at is not None
         assert self.breaker.state(self.now) is not State.CLOSED
         if self.probe is not None:
-            assert retry_at == pytest.approx(self.probe.at + 0.8 * self.policy.cooldown_s)
+            assert retry_at == pytest.approx(self.probe.at + 0.6 * self.policy.cooldown_s)
         elif self.given_back is not None:
             assert retry_at == pytest.approx(self.given_back + 0.8 / 5 * self.policy.cooldown_s)
         else:
@@ -179,8 +203,8 @@ class Breaking(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_longer_for_the_next_try_than_a_return_may_take(self) -> None:
         if self.breaker.retry_at is not None:
-            assert self.breaker.retry_at - self.now <= 0.8 * self.policy.cooldown_s + 1e-6
+            assert self.breaker.retry_at - self.now <= 0.6 * self.policy.cooldown_s + 1e-6
 
 
 TestBreaking = Breaking.TestCase
-TestBreaking.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+TestBreaking.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)
