@@ -22,7 +22,7 @@ TOO_LARGE = "request_too_large"
 _QUOTA = """
     insufficient_quota billing_hard_limit_reached billing_not_active credit_balance_exhausted
     organization_spend_limit_exceeded project_spend_limit_exceeded organization_usage_limit_exceeded
-    exceeded_current_quota_error not_enough_balance insufficient_balance billing_error billing_disabled
+    exceeded_current_quota_error not_enough_balance billing_error billing_disabled
     servicequotaexceededexception errors:3036
     1113 1308 1309 1310 1311 1313 1314 1315 1316 1317 1318 1319 1320 1321
 """
@@ -32,8 +32,8 @@ _FILTER = """
     data_inspection_failed 1301
 """
 _CREDENTIAL = """
-    invalid_api_key api_key_invalid wrong_api_key incorrect_api_key_error authentication_error invalid_authentication
-    invalid_authentication_error unauthenticated unauthorized access_terminated_error account_deactivated
+    invalid_api_key api_key_invalid wrong_api_key incorrect_api_key_error authentication_error
+    invalid_authentication_error unauthenticated unauthorized account_deactivated
     organization_restricted consumer_suspended service_disabled unrecognizedclientexception expiredtokenexception
     invalidsignatureexception missingauthenticationtokenexception
 """
@@ -163,7 +163,6 @@ _SENTENCES = (
         r"content exists risk",
         r"violates (our )?usage (guidelines|policy|policies)",
         r"considered high risk",
-        r"flagged by (our )?moderation",
     ),
     _sentence(
         FaultClass.CONTEXT_TOO_LONG,
@@ -189,8 +188,7 @@ _SENTENCES = (
         FaultClass.UNSUPPORTED,
         _wrong,
         r"not supported (with|by|for|in) (this|the) (model|v1)",
-        r"does not (currently )?support",
-        r"doesn't support",
+        r"(does not|doesn't) (currently )?support",
         r"endpoints found that support",
         r"is not a multimodal model",
         r"does not work with the specified model",
