@@ -98,6 +98,7 @@ def test_a_sentence_is_looked_for_at_the_beginning() -> None:
         ({"errors:1113"}, None),
         ({"1113"}, F.QUOTA_EXHAUSTED),
         ({"429"}, None),
+        ({"request_too_large"}, F.BAD_REQUEST),
         ({"invalid_request_error"}, None),
         (set(), None),
     ],
