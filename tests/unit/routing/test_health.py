@@ -123,6 +123,19 @@ def test_a_rate_limit_makes_one_deployment_cool_for_as_long_as_it_asks() -> None
     assert health.standing(one, 30.5, POLICY) is OK
 
 
+def test_whichever_of_a_limit_and_a_cooldown_lasts_longer_is_told() -> None:
+    health, one = Health(), served()
+    permits = [begun(health, one) for _ in range(6)]
+    for permit in permits[:5]:
+        health.end(permit, FaultClass.RESET, 1, POLICY, 0.5)
+    health.end(permits[5], FaultClass.RATE_LIMITED, 1, POLICY, 0.5, 1.0)
+    assert condition(health, one, 1.5) is Condition.COOLING
+    assert health.standing(one, 1.5, POLICY).until == 3
+    ends(health, one, FaultClass.RATE_LIMITED, 3, 60)
+    assert condition(health, one, 8) is Condition.LIMITED
+    assert health.begin(one, 8, POLICY) is None
+
+
 @pytest.mark.parametrize("wait_s", [None, 90.0])
 def test_a_used_up_quota_parks_the_credential_everywhere_and_nobody_elses(wait_s: float | None) -> None:
     health = Health()
@@ -269,6 +282,9 @@ def test_only_so_many_deployments_are_remembered(monkeypatch: pytest.MonkeyPatch
             ends(health, served("*", asked=str(i)), FaultClass.RESET)
     remembered = [i for i in range(200) if condition(health, served("*", asked=str(i)), 1) is Condition.COOLING]
     assert remembered == list(range(180, 200))
+    for i in (180, 500):
+        ends(health, served("*", asked=str(i)), FaultClass.RESET, 100)
+    assert condition(health, served("*", asked="180"), 100) is not Condition.OK, "what is in use is kept"
 
 
 STEP = st.tuples(
