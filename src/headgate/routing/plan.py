@@ -264,7 +264,7 @@ def _explore(scored: list[Scored], order: Order, limit: float, asked: Asked) -> 
 def _promises(one: Scored, best: Scored, order: Order, limit: float, now: float) -> bool:
     """Whether a candidate may well be what the policy looks for, as little as is known of it."""
     facts = one.option.facts
-    if order is not Order.CHEAPEST and facts.least_s(one.size.written, now) >= limit:
+    if order is not Order.CHEAPEST and not facts.startled and facts.least_s(one.size.written, now) >= limit:
         return False
     if order is Order.FASTEST:
         return True

@@ -6,11 +6,12 @@ Times are seconds from the start of the simulation, prices decimal text in US do
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from headgate.simulation.spread import Constant, Lognormal, Spread, Uniform
@@ -22,6 +23,7 @@ REFUSED = "refused"
 
 MOST_REQUESTS = 5_000_000
 _MOST_PRICE = 10**6
+_NAME = re.compile(r"[^/#*\s]{1,60}")
 
 
 def refuse(message: str) -> NoReturn:
@@ -70,6 +72,12 @@ def _positive(spread: Spread, least: float) -> Spread:
     return spread
 
 
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        refuse("must be a word of at most 60 characters, without / # *")
+    return value
+
+
 def _outage(value: Any) -> Any:
     return {True: "refuses", False: "over"}.get(value, value) if isinstance(value, bool) else value
 
@@ -82,7 +90,7 @@ Usd = Annotated[int, PlainValidator(_price)]
 """Pico-dollars for a million tokens, written as decimal US dollars."""
 Drawn = Annotated[Spread, PlainValidator(_spread)]
 """A number that is drawn anew each time."""
-Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^/#*\s]+$")]
+Name = Annotated[str, AfterValidator(_name)]
 Outage = Annotated[Literal["refuses", "hangs", "over"], BeforeValidator(_outage)]
 
 
@@ -243,13 +251,21 @@ class TargetsPart(Part):
         return self
 
 
+def _steps(value: Any) -> Any:
+    return [{"from_s": 0.0, "per_s": value}] if isinstance(value, int | float) else value
+
+
+Steps = Annotated[tuple[StepPart, ...], BeforeValidator(_steps), Field(min_length=1)]
+"""When how many requests a second arrive; a number is always as many."""
+
+
 class Scenario(Part):
     """The whole file."""
 
     about: str = ""
     seed: Annotated[int, BeforeValidator(_number), Field(ge=0)] = 1
     duration_s: Annotated[float, BeforeValidator(_number), Field(gt=0, le=10**7)]
-    arrivals_per_s: Positive | tuple[StepPart, ...]
+    arrivals_per_s: Steps
     mix: MixPart
     policies: Annotated[tuple[Order, ...], Field(min_length=1)] = tuple(Order)
     providers: Annotated[tuple[ProviderPart, ...], Field(min_length=1)]
@@ -267,19 +283,15 @@ class Scenario(Part):
                 yield ("events", index, "provider"), f"no provider is called {event.provider}; {_choices(names)}"
             if event.at_s >= self.duration_s:
                 yield ("events", index, "at_s"), "comes after the end"
-        for index, (step, before) in enumerate(zip(self.steps[1:], self.steps, strict=False), start=1):
+        for index, (step, before) in enumerate(
+            zip(self.arrivals_per_s[1:], self.arrivals_per_s, strict=False), start=1
+        ):
             if step.from_s <= before.from_s:
                 yield ("arrivals_per_s", index, "from_s"), "must come after the step before"
-        if self.steps[0].from_s != 0:
+        if self.arrivals_per_s[0].from_s != 0:
             yield ("arrivals_per_s",), "must have a first step from_s: 0"
-        elif max(step.per_s for step in self.steps) * self.duration_s > MOST_REQUESTS:
+        elif max(step.per_s for step in self.arrivals_per_s) * self.duration_s > MOST_REQUESTS:
             yield ("arrivals_per_s",), f"come to more than {MOST_REQUESTS:,} requests"
-
-    @property
-    def steps(self) -> tuple[StepPart, ...]:
-        """When how many requests a second arrive."""
-        arrivals = self.arrivals_per_s
-        return arrivals if isinstance(arrivals, tuple) else (StepPart(from_s=0.0, per_s=arrivals),)
 
 
 def _choices(names: list[str]) -> str:

@@ -44,7 +44,7 @@ class Traffic(msgspec.Struct, frozen=True, eq=False):
 def traffic_of(scenario: Scenario, seed: int) -> Traffic:
     """Draw the traffic of a scenario: the same for the same seed."""
     dice = random.Random(f"arrivals {seed}")
-    times = list(_times(scenario.steps, scenario.duration_s, dice))
+    times = list(_times(scenario.arrivals_per_s, scenario.duration_s, dice))
     arrivals = [_arrival(index, at, scenario.mix, dice) for index, at in enumerate(times)]
     luck = [_luck(one, len(arrivals), random.Random(f"{one.name} {seed}")) for one in scenario.providers]
     written = sum(one.written for one in arrivals)
