@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from headgate.gateway.attempt import attempt
 from headgate.gateway.booking import Booking
-from headgate.gateway.learn import learn
+from headgate.gateway.learn import note
 from headgate.gateway.reply import Reply
 from headgate.routing.observed import Observed
 from headgate.types.deployment import Upstream
@@ -35,7 +35,7 @@ async def execute(
         wait_s = fault.retry_after_s
         raise
     finally:
-        learn(observed, request, booking.account.tries[-1], wait_s, booking.clock())
+        note(observed, request, booking.account.tries[-1], wait_s, booking.clock())
 
 
 def _timeouts(route: Route | None, upstream: Upstream) -> Timeouts:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.dialects.openai.request import parse_request
-from headgate.gateway.learn import learn
+from headgate.gateway.learn import note
 from headgate.routing.facts import Facts
 from headgate.routing.observed import Observed
 from headgate.types.deployment import Candidate, Operation
@@ -54,7 +54,7 @@ class School:
         came: dict[str, Any] = {"result": SUCCESS, "usage": USAGE, "first_token": 101.0, "done": 103.0}
         one = Attempt(candidate=self.candidate, started=100.0, **came | fields)
         self.facts.begin(10, 100.0)
-        learn(self.observed, asked or request(stream=True), one, wait_s, now)
+        note(self.observed, asked or request(stream=True), one, wait_s, now)
         return self.facts
 
     def failed(self, kind: str, **more: Any) -> Facts:
