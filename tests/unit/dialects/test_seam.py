@@ -250,6 +250,17 @@ def test_finish_reasons_pass_and_the_text_beside_them() -> None:
     assert chunks(joined(resumed("all of it"), []))[0].choices[0].finish_reason == "stop"
 
 
+def test_log_probabilities_nobody_asked_for_are_left_out() -> None:
+    sent = Seam(said_of("He")).feed(rendered(said_in({"content": "Hello"}, SECOND, logprobs={"content": []})))
+    assert "logprobs" not in payloads_of(sent)[0]["choices"][0]
+
+
+def test_a_chunk_that_says_its_text_twice_is_read_once() -> None:
+    sent = Seam(said_of("He")).feed(rendered(said_in({"content": "Hello"}, SECOND, text="Hello")))
+    assert text_of(sent) == "llo"
+    assert "text" not in payloads_of(sent)[0]["choices"][0]
+
+
 def test_text_completions_are_joined_in_their_own_field() -> None:
     first, second = ({"id": one, "object": "text_completion", "created": 1, "model": one} for one in ("a", "b"))
 

@@ -191,10 +191,17 @@ def test_no_more_is_held_than_the_limit() -> None:
     held = ToolsHeld(limit=1000)
     out = [held.feed(rendered(calling(call("x" * 100)))) for _ in range(10)]
     assert not any(out)
+    assert not held.holding
+    assert held.feed(rendered(TEXT)) + held.close() == b""
     assert held.failure is not None
     assert "longer than 1000 bytes" in held.failure.message
-    assert not held.holding
-    assert held.feed(rendered(TEXT)) == b""
+
+
+def test_what_was_released_counts_no_more() -> None:
+    held = ToolsHeld(limit=600)
+    for _ in range(5):
+        assert held.feed(rendered(calling(call("{}", "f")), end()))
+    assert held.failure is None
 
 
 def run(pieces: list[bytes]) -> tuple[bytes, str]:

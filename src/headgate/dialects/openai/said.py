@@ -100,11 +100,15 @@ class _Fold:
             self.finished = True
         if choice.get("logprobs"):
             self.only_text = False
-        self._add(choice.get("text"))
         delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            self.only_text = self.only_text and delta is None
-            return
+        if delta is None:
+            self._add(choice.get("text"))
+        elif isinstance(delta, dict):
+            self._delta(delta)
+        else:
+            self.only_text = False
+
+    def _delta(self, delta: dict[str, Any]) -> None:
         self._add(delta.get("content"))
         if delta.get("role"):
             self.role_sent = True

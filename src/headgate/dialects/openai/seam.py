@@ -110,12 +110,13 @@ class Seam:
         if says_something(choice.get("logprobs")):
             del choice["logprobs"]
         fresh = False
-        if says_something(choice.get("text")):
-            fresh = self._take(choice, "text")
         if says_something(choice.get("delta")):
             delta = json.parse_body(choice["delta"])
-            fresh = self._delta(delta) or fresh
+            fresh = self._delta(delta)
             choice["delta"] = json.raw(delta)
+            choice.pop("text", None)
+        elif says_something(choice.get("text")):
+            fresh = self._take(choice, "text")
         if says_something(choice.get("finish_reason")):
             self._end()
             return True

@@ -39,28 +39,27 @@ class _Chunk(msgspec.Struct, gc=False):
 
 
 class _Call:
-    """The arguments that came under one index, in pieces; `starts` are the pieces with a name or a new id."""
+    """The arguments that came under one index, in pieces; `starts` are the pieces that had a name with them."""
 
-    __slots__ = ("id", "pieces", "starts")
+    __slots__ = ("pieces", "starts")
 
     def __init__(self) -> None:
-        self.id: Any = None
         self.pieces: list[str] = []
         self.starts: list[int] = []
 
-    def add(self, id: Any, function: Any) -> None:
-        name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else ("", "")
-        if name or (id and id != self.id):
+    def add(self, function: Any) -> None:
+        fields = function if isinstance(function, dict) else {}
+        if fields.get("name"):
             self.starts.append(len(self.pieces))
-            self.id = id or self.id
         # Arguments that are a value instead of text are whole as they are.
-        if isinstance(arguments, str):
+        if isinstance(arguments := fields.get("arguments"), str):
             self.pieces.append(arguments)
 
     def whole(self) -> bool:
         """Whether the pieces are whole JSON, as one call or as several under one index.
 
-        Some servers give parallel calls the same index or none, others every piece of one call a new id.
+        Some servers give parallel calls the same index or none, others repeat the name with every piece of one call.
+        Ids tell nothing: there are servers that make a new one for each piece.
         """
         if _whole("".join(self.pieces)):
             return True
@@ -142,14 +141,14 @@ class ToolsHeld:
             if bytes(delta.tool_calls) not in _EMPTY:
                 self._add(index, json.parse(delta.tool_calls))
             if bytes(delta.function_call) not in _EMPTY:
-                self._call(index, "function_call").add(None, json.parse(delta.function_call))
+                self._call(index, "function_call").add(json.parse(delta.function_call))
         if choice.finish_reason:
             self._finish(index, choice.finish_reason)
 
     def _add(self, choice: bytes, calls: Any) -> None:
         for call in calls if isinstance(calls, list) else [calls]:
             fields = call if isinstance(call, dict) else {}
-            self._call(choice, str(fields.get("index"))).add(fields.get("id"), fields.get("function"))
+            self._call(choice, str(fields.get("index"))).add(fields.get("function"))
 
     def _call(self, choice: bytes, index: str) -> _Call:
         return self._calls.setdefault(choice, {}).setdefault(index, _Call())
