@@ -24,6 +24,7 @@ from headgate.settings import Settings
 from headgate.store.engine import Store
 from headgate.store.errors import StoreError
 from headgate.types.snapshot import Snapshot
+from headgate.wire.outgoing import outbox_of
 
 CATCH_UP_S = 60.0
 """How long a start waits for what the last run left in the journal; budgets would be too generous without it."""
@@ -115,7 +116,7 @@ def keep_books(document: Document, store: Store, journal: Journal, loop: asyncio
     Raises StoreError when spending cannot be read.
     """
     part = document.ledger
-    ledger = Ledger(journal, when_full=WhenFull(part.when_full))
+    ledger = Ledger(journal, when_full=WhenFull(part.when_full), before_answers=outbox_of(loop).before)
     writer = Writer(journal, store.ledger, keep_days=part.retention_days, each_round=ledger.retry)
     writer.start()
     try:
@@ -127,6 +128,7 @@ def keep_books(document: Document, store: Store, journal: Journal, loop: asyncio
         limiter = MemoryLimiter()
         yield Kept(Books(limiter, budgets, ledger), limiter, budgets, ledger, journal, writer, notices)
     finally:
+        ledger.write()
         # A writer that still waits for the database has the journal open; the end of the process closes it.
         if writer.stop(STOP_S):
             journal.close()

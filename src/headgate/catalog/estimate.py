@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from msgspec.structs import force_setattr
+
 from headgate.types.deployment import Offer, Operation
 from headgate.types.request import Envelope
 from headgate.types.usage import service_tier
@@ -91,6 +93,14 @@ class Writing(NamedTuple):
 
 def writing(envelope: Envelope) -> Writing:
     """What a request asks to have written."""
+    known = envelope.writes
+    if known is None:
+        known = _writing(envelope)
+        force_setattr(envelope, "writes", known)
+    return Writing(*known)
+
+
+def _writing(envelope: Envelope) -> Writing:
     if envelope.operation is Operation.EMBEDDING:
         return Writing(0, 0)
     asked = _count(envelope, "n")
@@ -118,6 +128,14 @@ def asked_tier(envelope: Envelope) -> str | None:
 
 def parts(envelope: Envelope) -> tuple[int, int]:
     """Bytes of a request that are text, and tokens of what is not."""
+    known = envelope.sizes
+    if known is None:
+        known = _parts(envelope)
+        force_setattr(envelope, "sizes", known)
+    return known
+
+
+def _parts(envelope: Envelope) -> tuple[int, int]:
     size = envelope.size
     raw = envelope.fields.get("messages")
     if raw is None:

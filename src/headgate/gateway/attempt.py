@@ -47,7 +47,8 @@ async def attempt(
             candidate, envelope, _clocks(timeouts, deadline, envelope), booking.account.dropped
         )
         one.connected, one.status = exchange.connected_at, exchange.status
-        one.headroom = read_headroom(exchange.headers)
+        if exchange.tells_limits:
+            one.headroom = read_headroom(exchange.headers)
         if exchange.status != 200:
             body = await _error_body(exchange)
             raise classify(exchange.status, exchange.headers, body, caller.secrets(deployment))

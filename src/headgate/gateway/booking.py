@@ -10,6 +10,7 @@ import msgspec
 from headgate.ledger.budget import BudgetHold, Budgets
 from headgate.ledger.limits import Limiter, LimitHold
 from headgate.routing.explain import plan_row
+from headgate.routing.requirements import Extent
 from headgate.types.entry import SUCCESS, AttemptRow, Entry, Outcome
 from headgate.types.principal import Principal
 from headgate.types.request import Account, Attempt, Plan
@@ -19,6 +20,7 @@ DAY_US = 86_400_000_000
 LONGEST_NAME = 256
 """Characters kept of a model's name."""
 LEFT = 499
+NOTHING = Extent(text=0)
 """The status of a request whose client left before it got one."""
 
 
@@ -55,6 +57,7 @@ class Booking:
         "budget",
         "clock",
         "closed",
+        "extent",
         "limits",
         "model",
         "plan",
@@ -77,6 +80,7 @@ class Booking:
         self.model = ""
         self.stream = False
         self.plan: Plan | None = None
+        self.extent = NOTHING
         self.limits: LimitHold | None = None
         self.budget: BudgetHold | None = None
         self.closed = False

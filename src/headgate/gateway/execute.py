@@ -35,7 +35,7 @@ async def execute(
         wait_s = fault.retry_after_s
         raise
     finally:
-        note(observed, request, booking.account.tries[-1], wait_s, booking.clock())
+        note(observed, request, booking.extent, booking.account.tries[-1], wait_s, booking.clock())
 
 
 def _timeouts(route: Route | None, upstream: Upstream) -> Timeouts:

@@ -74,7 +74,7 @@ class Gateway:
 
     async def _answer(self, request: Request, reply: Reply, booking: Booking) -> None:
         await admit(self._books, request, booking)
-        made = self._plan(request)
+        made = self._plan(request, booking)
         booking.plan = made
         if request.principal.has_budget:
             made = booking.plan = await hold_budget(self._books, request, made, booking)
@@ -83,11 +83,12 @@ class Gateway:
         except Fault as fault:
             raise UpstreamFailed(fault, booking.account) from None
 
-    def _plan(self, request: Request) -> Plan:
+    def _plan(self, request: Request, booking: Booking) -> Plan:
         envelope = request.envelope
-        made = self._planner.plan(request, self._clock())
+        extent = booking.extent = extent_of(envelope)
+        made = self._planner.plan(request, self._clock(), extent)
         if made is None:
             raise not_found(request.snapshot, request.principal, envelope.model)
         if not made.candidates:
-            raise nobody_can(request.snapshot, request.principal, envelope, extent_of(envelope), made)
+            raise nobody_can(request.snapshot, request.principal, envelope, extent, made)
         return made

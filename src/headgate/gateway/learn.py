@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from headgate.routing.lesson import Lesson, learn
 from headgate.routing.observed import Observed
-from headgate.routing.planner import extent_of
+from headgate.routing.requirements import Extent
 from headgate.types.entry import SUCCESS
 from headgate.types.fault import FaultClass
 from headgate.types.request import Attempt, Request
 
 
-def note(observed: Observed, request: Request, one: Attempt, wait_s: float | None, now: float) -> None:
+def note(observed: Observed, request: Request, extent: Extent, one: Attempt, wait_s: float | None, now: float) -> None:
     """Note how an attempt that is over went. `wait_s` is how long its fault asks to wait, `now` the loop's time."""
     deployment = one.candidate.deployment
     if one.result != SUCCESS or one.usage is None:
@@ -18,7 +18,6 @@ def note(observed: Observed, request: Request, one: Attempt, wait_s: float | Non
         learn(observed, Lesson(deployment=deployment, fault=fault, wait_s=wait_s, headroom=one.headroom), now)
         return
     envelope = request.envelope
-    extent = extent_of(envelope)
     # A JSON answer comes when it is whole: its head says nothing of its first token.
     first = one.first_token - one.started if one.first_token is not None and envelope.stream else None
     learn(

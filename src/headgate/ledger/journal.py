@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -114,20 +115,26 @@ class Journal:
 
         Raises JournalFull, JournalBroken; ValueError for more than MAX_PAYLOAD bytes.
         """
-        length = len(payload)
-        if length > MAX_PAYLOAD:
-            raise ValueError(f"a record of {length} bytes is longer than {MAX_PAYLOAD}")
-        size = HEADER.size + length
+        self.append_all([payload])
+
+    def append_all(self, payloads: Sequence[bytes]) -> None:
+        """Write records with one write, all of them or none. Raises as `append` does."""
+        size = 0
+        for payload in payloads:
+            length = len(payload)
+            if length > MAX_PAYLOAD:
+                raise ValueError(f"a record of {length} bytes is longer than {MAX_PAYLOAD}")
+            size += HEADER.size + length
         with self._guard:
             if self._appended - self._retired + size > self._spool_bytes:
                 raise JournalFull(f"{self._directory}: {self._spool_bytes >> 20} MB wait for the database")
             segment = self._current
             if segment is None or segment.size + size > self._segment_bytes:
                 segment = self._rotate()
+            salt = segment.name.salt
+            records = b"".join([_pack(MAGIC, len(one), crc32(one, salt)) + one for one in payloads])
             try:
-                written = os.write(
-                    segment.descriptor, _pack(MAGIC, length, crc32(payload, segment.name.salt)) + payload
-                )
+                written = os.write(segment.descriptor, records)
             except OSError as error:
                 self._take_back(segment)
                 raise JournalBroken(_broken(self._directory, error)) from None

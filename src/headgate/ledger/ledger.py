@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -31,12 +32,22 @@ class Ledger:
     """Records entries in the journal; while that cannot take them, in memory.
 
     `alarm` says why the journal cannot take them, None while all is well; `dropped` counts entries that were lost.
+    With `before_answers`, what is recorded in one turn of the event loop is written together: it has whatever it is
+    given done before anything more goes out to anybody. Without, every entry is written at once.
     """
 
     def __init__(
-        self, journal: Journal, *, when_full: WhenFull = WhenFull.REFUSE, held_bytes: int = HELD_BYTES
+        self,
+        journal: Journal,
+        *,
+        when_full: WhenFull = WhenFull.REFUSE,
+        held_bytes: int = HELD_BYTES,
+        before_answers: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         self._append = journal.append
+        self._append_all = journal.append_all
+        self._before_answers = before_answers
+        self._turn: list[bytes] = []
         self._when_full = when_full
         self._room = held_bytes
         self._held: deque[bytes] = deque()
@@ -60,14 +71,29 @@ class Ledger:
         if len(payload) > MAX_PAYLOAD:
             self._drop(entry, f"{len(payload)} bytes are more than {MAX_PAYLOAD}")
             return
+        turn = self._turn
+        turn.append(payload)
+        if self._before_answers is None:
+            self.write()
+        elif len(turn) == 1:
+            self._before_answers(self.write)
+
+    def write(self) -> None:
+        """Put what was recorded in this turn into the journal. Never raises, never waits for anybody."""
+        turn = self._turn
+        if not turn:
+            return
+        self._turn = []
         if self._held:
             # Behind those that wait already, whose turn comes in `retry`.
-            self._hold(payload)
+            for payload in turn:
+                self._hold(payload)
             return
         try:
-            self._append(payload)
+            self._append_all(turn)
         except JournalError as error:
-            self._hold(payload)
+            for payload in turn:
+                self._hold(payload)
             self._raise_alarm(str(error))
 
     def retry(self) -> None:

@@ -52,14 +52,17 @@ class Planner:
         self._draw = draw
         self._known: WeakKeyDictionary[Snapshot, Known] = WeakKeyDictionary()
 
-    def plan(self, request: Request, now: float) -> Plan | None:
-        """The plan of a request at a time of the event loop's clock; None when its model's name means nothing."""
+    def plan(self, request: Request, now: float, extent: Extent | None = None) -> Plan | None:
+        """The plan of a request at a time of the event loop's clock; None when its model's name means nothing.
+
+        `extent` where it was worked out already.
+        """
         envelope = request.envelope
         return self.plan_for(
             request.snapshot,
             request.principal,
             envelope,
-            extent_of(envelope),
+            extent or extent_of(envelope),
             order=request.order,
             at=request.at_us / 1_000_000,
             now=now,

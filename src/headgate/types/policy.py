@@ -51,6 +51,16 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     total_s: float = 600.0
 
 
+class Rule(msgspec.Struct, frozen=True):
+    """What a class of faults allows: the same deployment again, the next one. `most` is how often the same may be tried
+    again, None: as often as the policy says.
+    """
+
+    retry: bool
+    fall_back: bool
+    most: int | None = None
+
+
 class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a breaker opens (consecutive failures) and how long the first cooldown lasts."""
 

@@ -29,7 +29,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What the gateway acts on in a client's body; everything else stays in `fields` as the bytes that came.
 
     `output_cap` is the most tokens an answer may have, times `n`; None when the client set none. `answers` is `n`.
-    `requires` are the capabilities without which the request cannot be served, in the catalogue's words.
+    `requires` are the capabilities without which the request cannot be served, in the catalogue's words. `sizes` and
+    `writes` are left to `catalog.estimate`, which works them out once: several ask of every request.
     """
 
     operation: Operation
@@ -43,6 +44,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     answers: int = 1
     requires: frozenset[str] = frozenset()
     preferences: Preferences | None = None
+    sizes: tuple[int, int] | None = None
+    writes: tuple[int, int | None] | None = None
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from headgate.types.deployment import Candidate, Deployment
-from headgate.types.policy import HealthPolicy, HedgePolicy, Order, Timeouts
+from headgate.types.policy import HealthPolicy, HedgePolicy, Order, Rule, Timeouts
 from headgate.types.principal import DEFAULT_WORKSPACE, Principal
 
 
@@ -34,6 +34,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     provider_timeouts: Mapping[str, Timeouts] = {}
     """The same with each provider's own clocks in between; empty when the route sets none."""
     retries: int | None = None
+    rules: Mapping[str, Rule] = {}
+    """What fault classes allow on this route, where it differs."""
     health: HealthPolicy | None = None
     hold: str | None = None
     hedge: HedgePolicy | None = None

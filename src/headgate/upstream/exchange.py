@@ -57,6 +57,11 @@ class Exchange(Protocol):
     def headers(self) -> Mapping[str, str]: ...
 
     @property
+    def tells_limits(self) -> bool:
+        """Whether any header's name speaks of limits: most replies have none, and looking for each costs."""
+        ...
+
+    @property
     def connected_at(self) -> float: ...
 
     async def read(self) -> bytes:

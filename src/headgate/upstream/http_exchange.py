@@ -89,6 +89,10 @@ class HttpExchange:
             self._headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._found.items()}
         return self._headers
 
+    @property
+    def tells_limits(self) -> bool:
+        return any([b"limit" in name for name in self._found])
+
     async def head(self) -> None:
         """Wait for the status line and headers. Raises ExchangeFailed."""
         while not self.head_received:

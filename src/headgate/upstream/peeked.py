@@ -41,6 +41,10 @@ class PeekedExchange:
         return self._exchange.headers
 
     @property
+    def tells_limits(self) -> bool:
+        return self._exchange.tells_limits
+
+    @property
     def connected_at(self) -> float:
         return self._exchange.connected_at
 

@@ -42,6 +42,10 @@ class ScriptedExchange:
         self._over = False
         self._waiter: asyncio.Future[None] | None = None
 
+    @property
+    def tells_limits(self) -> bool:
+        return any("limit" in name for name in self.headers)
+
     async def head(self) -> None:
         """Wait until the status and the headers have come. Raises ExchangeFailed."""
         first_token_s = self._clocks.first_token_s

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,22 +26,43 @@ class Outbox:
         # Not the loop itself: nothing here may keep it alive, or it would never leave the table above.
         self._call_soon = loop.call_soon
         self._waiting: deque[Outgoing] = deque()
+        self._before: Callable[[], None] | None = None
+        self._planned = False
 
     def add(self, outgoing: Outgoing) -> None:
         """Have it flushed in the next turn."""
-        if not self._waiting:
-            self._call_soon(self._flush)
+        if not self._planned:
+            self._plan()
         self._waiting.append(outgoing)
 
+    def before(self, work: Callable[[], None]) -> None:
+        """Do something before anything more goes out, at the latest when this turn ends. There is one of its kind."""
+        self._before = work
+        if not self._planned:
+            self._plan()
+
+    def settle(self) -> None:
+        """Do what was to be done before anything goes out."""
+        work = self._before
+        if work is not None:
+            self._before = None
+            work()
+
+    def _plan(self) -> None:
+        self._planned = True
+        self._call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._planned = False
         waiting = self._waiting
+        self.settle()
         try:
             for _ in range(len(waiting)):
                 waiting.popleft().flush()
         finally:
             # A defect of one transport must not hold up the others.
-            if waiting:
-                self._call_soon(self._flush)
+            if waiting and not self._planned:
+                self._plan()
 
 
 def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
@@ -81,6 +102,7 @@ class Outgoing(asyncio.Transport):
         pending = self._pending
         if not pending:
             return
+        self._outbox.settle()
         size, self._size = self._size, 0
         self._pending = []
         transport = self._transport

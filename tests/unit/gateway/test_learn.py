@@ -11,6 +11,7 @@ from headgate.dialects.openai.request import parse_request
 from headgate.gateway.learn import note
 from headgate.routing.facts import Facts
 from headgate.routing.observed import Observed
+from headgate.routing.planner import extent_of
 from headgate.types.deployment import Candidate, Operation
 from headgate.types.entry import SUCCESS
 from headgate.types.fault import FaultClass
@@ -54,7 +55,8 @@ class School:
         came: dict[str, Any] = {"result": SUCCESS, "usage": USAGE, "first_token": 101.0, "done": 103.0}
         one = Attempt(candidate=self.candidate, started=100.0, **came | fields)
         self.facts.begin(10, 100.0)
-        note(self.observed, asked or request(stream=True), one, wait_s, now)
+        asked = asked or request(stream=True)
+        note(self.observed, asked, extent_of(asked.envelope), one, wait_s, now)
         return self.facts
 
     def failed(self, kind: str, **more: Any) -> Facts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -119,3 +120,21 @@ def test_an_entry_that_cannot_be_written_is_in_the_log_and_record_does_not_raise
     assert ledger.dropped == 3
     assert ledger.alarm is None
     assert recorded(journal) == []
+
+
+def test_entries_of_one_turn_are_written_together_when_it_is_time_and_not_before(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    due: list[Callable[[], None]] = []
+    ledger = Ledger(journal, before_answers=due.append)
+    for id_ in ("req_1", "req_2"):
+        ledger.record(entry(id_))
+    assert journal.waiting_bytes == 0
+    assert len(due) == 1, "asked for once a turn"
+    due.pop()()
+    assert [one.id for one in recorded(journal)] == ["req_1", "req_2"]
+    ledger.record(entry("req_3"))
+    assert len(due) == 1
+    ledger.write()
+    due.pop()()
+    assert [one.id for one in recorded(journal)] == ["req_1", "req_2", "req_3"], "and each of them once"
+    journal.close()

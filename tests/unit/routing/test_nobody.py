@@ -132,7 +132,7 @@ def test_a_prompt_that_is_too_long_by_what_was_learned_is_told_so_too() -> None:
     observed = Observed()
     for _ in range(6):
         observed.answered("k", "m", "talker-1", 1_000, 1_000, 5, 0.0)
-    error = refused(observed=observed, messages=[{"role": "user", "content": "x" * 4_000}])
+    error = refused(observed=observed, messages=[{"role": "user", "content": "x" * 2_500}])
     assert (error.param, error.code) == ("messages", "context_length_exceeded")
     assert "talker-1 (" not in error.message.partition("nearest")[2]
 

@@ -80,11 +80,7 @@ def test_without_anything_known_of_speed_every_policy_falls_back_on_price_or_on_
 
 
 def test_the_fallback_comes_behind_every_target_however_cheap_it_is_and_in_its_written_order() -> None:
-    target, dear, spare = (
-        sold("target", 9),
-        sold("dear", 5),
-        candidate("spare"),
-    )
+    target, dear, spare = sold("target", 9), sold("dear", 5), sold("spare", 1)
     for order in Order:
         made = planned(target, fallback=(dear, spare), request=asked(order=order))
         assert made.candidates == (target, dear, spare)

@@ -115,3 +115,20 @@ async def test_a_defect_of_one_transport_loses_nothing_of_the_others() -> None:
 async def test_a_loop_has_one_outbox() -> None:
     loop = asyncio.get_running_loop()
     assert outbox_of(loop) is outbox_of(loop)
+
+
+async def test_what_has_to_be_done_before_anything_goes_out_is_done_before_it_whoever_lets_it_out() -> None:
+    async with outgoing() as (one, other):
+        seen: list[bytes | None] = []
+        box = outbox_of(asyncio.get_running_loop())
+        one.write(b"first")
+        box.before(lambda: seen.append(arrived(other)))
+        await asyncio.sleep(0.01)
+        assert (seen, arrived(other)) == ([None], b"first"), "at the end of the turn"
+        box.before(lambda: seen.append(arrived(other)))
+        one.write(b"x" * (AT_ONCE + 1))
+        assert seen == [None, None], "what is too large to wait"
+        assert arrived(other) is not None
+        box.before(lambda: seen.append(None))
+        await asyncio.sleep(0.01)
+        assert len(seen) == 3, "also when nothing goes out"
