@@ -62,9 +62,7 @@ class Framing:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer, read as a header, would be one that no proxy in front has seen.
-        if self._in_head:
-            self.headers.append((name.lower(), value))
+        self.headers.append((name.lower(), value))
 
     # Inside
 

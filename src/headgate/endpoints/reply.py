@@ -10,7 +10,6 @@ from headgate.types.money import render_usd
 from headgate.types.request import Account
 
 _JSON = (b"content-type", b"application/json")
-_JSON_LINE = b"content-type: application/json\r\n"
 _STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -34,7 +33,7 @@ class AsgiReply:
         self.ended = False
 
     async def whole(self, body: bytes, account: Account) -> None:
-        lines = _JSON_LINE + render_headers(_account_headers(account))
+        lines = b"content-type: application/json\r\n%b" % _account_lines(account)
         if account.cost_pusd is not None and account.usage is not None and not account.usage.estimated:
             # A header has no room to say that it is a guess.
             lines += b"x-headgate-cost-usd: %b\r\n" % render_usd(account.cost_pusd).encode()
@@ -112,3 +111,17 @@ def _account_headers(account: Account) -> Headers:
     if account.dropped:
         headers.append((b"x-headgate-dropped", ", ".join(account.dropped).encode("ascii", "backslashreplace")))
     return headers
+
+
+def _account_lines(account: Account) -> bytes:
+    """The same as they go out."""
+    if account.dropped:
+        return render_headers(_account_headers(account))
+    # What nearly every reply has, in one step.
+    return b"x-request-id: %b\r\nx-headgate-provider: %b\r\nx-headgate-model: %b\r\nx-headgate-attempts: %d\r\n%b" % (
+        account.request_id.encode(),
+        account.provider.encode(),
+        account.model[:MAX_SHOWN].encode("ascii", "backslashreplace"),
+        len(account.tries),
+        render_headers(account.headers),
+    )

@@ -182,9 +182,10 @@ class ClientConnection(Framing, asyncio.Protocol):
         keep_alive = version != "1.0" and parser.should_keep_alive()
         expects_continue = b"expect" in found and found[b"expect"].lower() == b"100-continue"
         before = self._cycle
-        self._cycle = cycle = Cycle(
-            self, self._scope(version), keep_alive=keep_alive, expects_continue=expects_continue
-        )
+        scope = self._scope(version)
+        self._cycle = cycle = Cycle(self, scope, keep_alive=keep_alive, expects_continue=expects_continue)
+        # A trailer, read as a header of the request, would be one that no proxy in front has seen.
+        self.headers = []
         if before is None or before.response_complete:
             self._start(cycle)
             return

@@ -16,26 +16,32 @@ class Bucket:
     `level` is in parts; below zero it is debt, which refills pay off before anything can be taken again.
     """
 
-    __slots__ = ("at", "level", "limit")
+    __slots__ = ("at", "full", "level", "limit", "shown")
 
     def __init__(self, limit: int, now: int) -> None:
-        self.limit = limit
-        self.level = limit * UNITS
+        self._set(limit)
+        self.level = self.full
         self.at = now
+
+    def _set(self, limit: int) -> None:
+        # What follows from the limit is worked out once: every request asks.
+        self.limit = limit
+        self.full = limit * UNITS
+        self.shown = b"%d" % limit
 
     def refill(self, limit: int, now: int) -> int:
         """Bring the level up to `now` (nanoseconds) under `limit`, which may have changed, and return it.
 
         A clock that was set back adds nothing and takes nothing away.
         """
-        level = self.level
+        if limit != self.limit:
+            self._set(limit)
+        level, full = self.level, self.full
         elapsed = now - self.at
-        if elapsed > 0:
+        if level < full and elapsed > 0:
             level += elapsed * limit
-        full = limit * UNITS
         if level > full:
             level = full
-        self.limit = limit
         self.level = level
         self.at = now
         return level
@@ -44,16 +50,15 @@ class Bucket:
         """Add tokens; a negative number takes them, into debt if need be."""
         # Without the refill first, time in which the full bucket gained nothing would pay for what is taken here.
         level = self.refill(self.limit, now) + tokens * UNITS
-        full = self.limit * UNITS
-        self.level = level if level < full else full
+        self.level = level if level < self.full else self.full
 
     def level_at(self, now: int) -> int:
         """The level at `now`, changing nothing."""
-        return min(self.limit * UNITS, self.level + max(0, now - self.at) * self.limit)
+        return min(self.full, self.level + max(0, now - self.at) * self.limit)
 
     def wait_ns(self, tokens: int) -> int:
         """Nanoseconds until `tokens`, not more than the limit, can be taken; 0 when they can be at once or never."""
-        missing = tokens * UNITS - self.level
+        missing = (self.full if tokens == self.limit else tokens * UNITS) - self.level
         return -(-missing // self.limit) if missing > 0 and self.limit else 0
 
 
@@ -64,22 +69,20 @@ def rate_headers(requests: Bucket | None, tokens: Bucket | None) -> Headers:
     """
     headers: Headers = []
     if requests is not None:
+        level = requests.level
         headers += (
-            (b"x-ratelimit-limit-requests", b"%d" % requests.limit),
-            (b"x-ratelimit-remaining-requests", b"%d" % (requests.level // UNITS if requests.level > 0 else 0)),
-            (b"x-ratelimit-reset-requests", _until_full(requests)),
+            (b"x-ratelimit-limit-requests", requests.shown),
+            (b"x-ratelimit-remaining-requests", b"%d" % (level // UNITS if level > 0 else 0)),
+            (b"x-ratelimit-reset-requests", render_duration(requests.wait_ns(requests.limit))),
         )
     if tokens is not None:
+        level = tokens.level
         headers += (
-            (b"x-ratelimit-limit-tokens", b"%d" % tokens.limit),
-            (b"x-ratelimit-remaining-tokens", b"%d" % (tokens.level // UNITS if tokens.level > 0 else 0)),
-            (b"x-ratelimit-reset-tokens", _until_full(tokens)),
+            (b"x-ratelimit-limit-tokens", tokens.shown),
+            (b"x-ratelimit-remaining-tokens", b"%d" % (level // UNITS if level > 0 else 0)),
+            (b"x-ratelimit-reset-tokens", render_duration(tokens.wait_ns(tokens.limit))),
         )
     return headers
-
-
-def _until_full(bucket: Bucket) -> bytes:
-    return render_duration(bucket.wait_ns(bucket.limit))
 
 
 def render_duration(ns: int) -> bytes:

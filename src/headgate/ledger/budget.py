@@ -12,9 +12,10 @@ from typing import NoReturn, Protocol
 
 import msgspec
 
-from headgate.ledger.periods import DAY_S, PERIODS, day_of, first_days, render_budget, render_time, resets_at
+from headgate.ledger.periods import PERIODS, day_of, first_days, render_budget, render_time, resets_at
 from headgate.ledger.refusal import WHOSE, admits_cheaper, ended, tightest_price
 from headgate.ledger.refusal import BudgetExceeded as BudgetExceeded
+from headgate.ledger.tally import Tally, Window
 from headgate.types.money import render_usd
 from headgate.types.policy import Allowance, Budget, Period
 
@@ -77,73 +78,36 @@ class BudgetState(msgspec.Struct, frozen=True, kw_only=True):
     reset_at: int | None
 
 
-class _Window:
-    """One period of one scope. A new period is a new window, so what belongs to an old one cannot reach it."""
-
-    __slots__ = ("reserved", "spent", "told")
-
-    def __init__(self, spent: int = 0) -> None:
-        self.spent = spent
-        self.reserved = 0
-        self.told = False  # that a request was refused
-
-
-class _Tally:
-    """The windows of one scope (day, week, month, total) on the day they were last turned to."""
-
-    __slots__ = ("begins", "day", "ends", "windows")
-
-    def __init__(self, day: int, spent: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
-        self.windows = tuple(map(_Window, spent))
-        self._date(day)
-
-    def _date(self, day: int) -> None:
-        self.day = day
-        self.begins = day * DAY_S
-        self.ends = self.begins + DAY_S
-
-    def turn(self, day: int) -> None:
-        """Begin the periods that are new on a day. A clock that is set back never brings fresh money.
-
-        Requests that arrived just before midnight and come here after it count on the newer day. A clock that went
-        back further was wrong before: the figures stay, and their periods end by the clock as it is now.
-        """
-        if day > self.day:
-            old, new = first_days(self.day), first_days(day)
-            self.windows = tuple(
-                window if was == now else _Window() for window, was, now in zip(self.windows, old, new, strict=True)
-            )
-        if day > self.day or day < self.day - 1:
-            self._date(day)
-
-    def of(self, day: int) -> list[_Window]:
-        """The windows that a day at or before this one belongs to."""
-        pairs = zip(self.windows, first_days(self.day), first_days(day), strict=True)
-        return [window for window, current, then in pairs if current == then]
-
-
-_Check = tuple[str, Budget, _Window, int]
+_Check = tuple[str, Budget, Window, int]
 """A scope, its budget, the window that one is about, and the day the scope was on."""
+
+_Taken = tuple[Tally, tuple[Window, ...]]
+"""A scope, and the windows it had when something was set aside."""
 
 
 class _Hold:
-    __slots__ = ("_checks", "_on_event", "_windows", "reserved_pusd")
+    __slots__ = ("_checks", "_on_event", "_taken", "reserved_pusd")
 
-    def __init__(self, windows: list[_Window], checks: list[_Check], worst: int, on_event: OnEvent | None) -> None:
-        self._windows: list[_Window] | None = windows
+    def __init__(self, taken: list[_Taken], checks: list[_Check], worst: int, on_event: OnEvent | None) -> None:
+        self._taken: list[_Taken] | None = taken
         self._checks = checks
         self.reserved_pusd = worst
         self._on_event = on_event
 
     def settle(self, cost_pusd: int) -> None:
-        windows = self._windows
-        if windows is None:
+        taken = self._taken
+        if taken is None:
             return
-        self._windows = None
+        self._taken = None
         worst = self.reserved_pusd
-        for window in windows:
-            window.reserved -= worst
-            window.spent += cost_pusd
+        for tally, windows in taken:
+            if tally.windows is windows:
+                tally.sums.reserved -= worst
+                tally.sums.spent += cost_pusd
+                continue
+            # A period has begun since. It knows nothing of what was set aside before, and nothing of the cost.
+            for window in windows:
+                window.book(cost_pusd, worst)
         for check in self._checks:
             # What is compared first is nearly all there is to do for nearly every request.
             if check[2].spent * 100 >= check[1].limit_pusd * _WARN_PERCENT and self._on_event is not None:
@@ -176,19 +140,19 @@ class MemoryBudgets:
         self, spent: Mapping[str, tuple[int, int, int, int]], now: float, on_event: OnEvent | None = None
     ) -> None:
         day = day_of(now)
-        self._tallies = {scope: _Tally(day, figures) for scope, figures in spent.items()}
+        self._tallies = {scope: Tally(day, figures) for scope, figures in spent.items()}
         self._on_event = on_event
 
     async def reserve(
         self, allowances: tuple[Allowance, ...], worst_pusd: int, now: float, *, beyond: bool = False
     ) -> BudgetHold:
-        windows: list[_Window] = []
+        taken: list[_Taken] = []
         checks: list[_Check] = []
         blocking: list[_Check] = []
         for allowance in allowances:
             tally = self._tallies.get(allowance.scope)
             if tally is None:
-                tally = self._tallies[allowance.scope] = _Tally(day_of(now))
+                tally = self._tallies[allowance.scope] = Tally(day_of(now))
             elif not tally.begins <= now < tally.ends:
                 tally.turn(day_of(now))
             for budget in allowance.budgets:
@@ -197,29 +161,29 @@ class MemoryBudgets:
                 checks.append(check)
                 if window.spent + window.reserved + worst_pusd > budget.limit_pusd or ended(budget, now):
                     blocking.append(check)
-            windows += tally.windows
+            taken.append((tally, tally.windows))
         if blocking and not (beyond and all(admits_cheaper(check[1], now) for check in blocking)):
             self._refuse(blocking, worst_pusd, now)
-        for window in windows:
-            window.reserved += worst_pusd
-        return _Hold(windows, checks, worst_pusd, self._on_event)
+        for tally, _ in taken:
+            tally.sums.reserved += worst_pusd
+        return _Hold(taken, checks, worst_pusd, self._on_event)
 
     def book(self, scopes: Iterable[str], day: int, pusd: int) -> None:
         for scope in scopes:
             tally = self._tallies.get(scope)
             if tally is None:
-                tally = self._tallies[scope] = _Tally(day)
+                tally = self._tallies[scope] = Tally(day)
             elif day > tally.day:
                 tally.turn(day)
             for window in tally.of(day):
-                window.spent += pusd
+                window.book(pusd, 0)
 
     def state(self, scope: str, now: float, budgets: tuple[Budget, ...] = ()) -> tuple[BudgetState, ...]:
         """Every period of a scope, with the limits that `budgets` set. Changes nothing, so it may be any thread's."""
         tally = self._tallies.get(scope)
         day = day_of(now)
         if tally is None:
-            tally = _Tally(day)
+            tally = Tally(day)
         limits = {budget.per: budget.limit_pusd for budget in budgets}
         day = max(day, tally.day) if day >= tally.day - 1 else day
         current = first_days(day) if day > tally.day else first_days(tally.day)

@@ -15,6 +15,7 @@ import msgspec
 from headgate.errors import GatewayError
 from headgate.ledger.bucket import UNITS, Bucket, Headers, rate_headers
 from headgate.types.policy import Allowance, KeyLimits
+from headgate.types.principal import NO_LIMITS
 
 REQUESTS = "requests"
 TOKENS = "tokens"
@@ -113,47 +114,52 @@ class LimitState(msgspec.Struct, frozen=True, kw_only=True):
 class _Meter:
     """The state of one scope. A bucket exists from the first request that came under such a limit."""
 
-    __slots__ = ("requests", "running", "tokens")
+    __slots__ = ("requests", "running", "tokens", "unlimited")
 
     def __init__(self) -> None:
         self.requests: Bucket | None = None
         self.tokens: Bucket | None = None
         self.running = 0
+        self.unlimited = _Share(self, None, None, 0)
 
     def share(self, limits: KeyLimits, tokens: int, now: int) -> _Share:
         """What a request would take under these limits, which may be others than at the last one."""
+        if limits == NO_LIMITS:
+            return self.unlimited
         requests = bucket = None
-        if limits.rpm is not None:
+        rpm, tpm = limits.rpm, limits.tpm
+        if rpm is not None:
             requests = self.requests
             if requests is None:
-                requests = self.requests = Bucket(limits.rpm, now)
-            requests.refill(limits.rpm, now)
-        if limits.tpm is not None:
+                requests = self.requests = Bucket(rpm, now)
+            requests.refill(rpm, now)
+        if tpm is not None:
             bucket = self.tokens
             if bucket is None:
-                bucket = self.tokens = Bucket(limits.tpm, now)
-            bucket.refill(limits.tpm, now)
-            if tokens > limits.tpm:
-                tokens = limits.tpm
+                bucket = self.tokens = Bucket(tpm, now)
+            bucket.refill(tpm, now)
+            if tokens > tpm:
+                tokens = tpm
         return _Share(self, requests, bucket, tokens)
 
     def rested(self, now: int) -> bool:
         """Whether a new meter would be the same as this one."""
         return not self.running and all(
-            bucket is None or bucket.level_at(now) >= bucket.limit * UNITS for bucket in (self.requests, self.tokens)
+            bucket is None or bucket.level_at(now) >= bucket.full for bucket in (self.requests, self.tokens)
         )
 
 
 class _Share:
     """What one request takes of one scope. Its buckets are those whose limits were in force when it came."""
 
-    __slots__ = ("bucket", "meter", "requests", "tokens")
+    __slots__ = ("bucket", "meter", "parts", "requests", "tokens")
 
     def __init__(self, meter: _Meter, requests: Bucket | None, bucket: Bucket | None, tokens: int) -> None:
         self.meter = meter
         self.requests = requests
         self.bucket = bucket
         self.tokens = tokens
+        self.parts = tokens * UNITS
 
     def fits(self, limits: KeyLimits, input_tokens: int) -> bool:
         if limits.concurrent is not None and self.meter.running >= limits.concurrent:
@@ -161,14 +167,14 @@ class _Share:
         if self.requests is not None and self.requests.level < UNITS:
             return False
         bucket = self.bucket
-        return bucket is None or (bucket.level >= self.tokens * UNITS and input_tokens <= bucket.limit)
+        return bucket is None or (bucket.level >= self.parts and input_tokens <= bucket.limit)
 
     def take(self) -> None:
         self.meter.running += 1
         if self.requests is not None:
             self.requests.level -= UNITS
         if self.bucket is not None:
-            self.bucket.level -= self.tokens * UNITS
+            self.bucket.level -= self.parts
 
     def settle(self, tokens: int, now: int) -> None:
         self.meter.running -= 1
@@ -184,7 +190,7 @@ class _Share:
             yield requests.wait_ns(1) if requests.limit > 0 else None, REQUESTS, requests.limit
         if bucket is not None and input_tokens > bucket.limit:
             yield None, TOKENS, bucket.limit
-        elif bucket is not None and bucket.level < self.tokens * UNITS:
+        elif bucket is not None and bucket.level < self.parts:
             yield bucket.wait_ns(self.tokens) if bucket.limit > 0 else None, TOKENS, bucket.limit
 
 
@@ -229,7 +235,8 @@ class MemoryLimiter:
                 meter = meters[allowance.scope] = _Meter()
             limits = allowance.limits
             share = meter.share(limits, tokens, now)
-            fits = fits and share.fits(limits, input_tokens)
+            if share is not meter.unlimited:
+                fits = fits and share.fits(limits, input_tokens)
             taken.append(share)
         if not fits:
             raise _reached(allowances, taken, input_tokens, now)

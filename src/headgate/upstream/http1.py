@@ -21,6 +21,8 @@ from headgate.wire.outgoing import Outgoing, outbox_of
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
 MAX_INTERIM = 16
+SMALL_BODY = 16 * 1024
+"""Bytes that are copied sooner than written as a piece of their own."""
 
 
 class Parser(Protocol):
@@ -78,7 +80,10 @@ class Connection(asyncio.Protocol):
             # The upstream hung up as soon as it had accepted: nobody will tell this exchange any more.
             self._closed_before_reply(exchange)
             return exchange
-        self._transport.writelines((head, body))
+        if len(body) < SMALL_BODY:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
         return exchange
 
     @property

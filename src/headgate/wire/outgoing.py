@@ -14,7 +14,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 AT_ONCE = 64 * 1024
-"""Bytes of one connection that are not held back any longer."""
+"""A piece of more bytes goes out at once, with what was written before."""
+
+MOST_PIECES = 16
+"""Pieces of one connection that are held back."""
 
 _outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()
 
@@ -76,21 +79,21 @@ def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
 class Outgoing(asyncio.Transport):
     """A transport that holds back what is written until the turn ends. Whatever closes it lets that go out first."""
 
-    __slots__ = ("_outbox", "_pending", "_size", "_transport")
+    __slots__ = ("_outbox", "_pending", "_transport")
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
         self._transport = transport
         self._outbox = outbox
         self._pending: list[bytes] = []
-        self._size = 0
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
         pending = self._pending
-        if not pending:
-            self._outbox.add(self)
         pending.append(data)
-        self._size += len(data)
-        if self._size > AT_ONCE:
+        if len(pending) == 1:
+            self._outbox.add(self)
+        elif len(pending) > MOST_PIECES:
+            self.flush()
+        if len(data) > AT_ONCE:
             self.flush()
 
     def writelines(self, list_of_data: Iterable[bytes]) -> None:  # type: ignore[override]
@@ -103,14 +106,13 @@ class Outgoing(asyncio.Transport):
         if not pending:
             return
         self._outbox.settle()
-        size, self._size = self._size, 0
         self._pending = []
         transport = self._transport
         if transport.is_closing():
             return
         if len(pending) == 1:
             transport.write(pending[0])
-        elif size <= AT_ONCE:
+        elif sum(map(len, pending)) <= AT_ONCE:
             # Copying a little costs less than a write of several pieces.
             transport.write(b"".join(pending))
         else:
@@ -126,14 +128,13 @@ class Outgoing(asyncio.Transport):
 
     def abort(self) -> None:
         self._pending = []
-        self._size = 0
         self._transport.abort()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 
     def get_write_buffer_size(self) -> int:
-        return self._size + self._transport.get_write_buffer_size()
+        return sum(map(len, self._pending)) + self._transport.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()

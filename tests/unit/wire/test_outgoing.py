@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from headgate.wire.outgoing import AT_ONCE, Outgoing, outbox_of
+from headgate.wire.outgoing import AT_ONCE, MOST_PIECES, Outgoing, outbox_of
 
 
 @contextmanager
@@ -35,7 +35,7 @@ async def outgoing() -> AsyncIterator[tuple[Outgoing, socket.socket]]:
 def arrived(sock: socket.socket) -> bytes | None:
     """What can be read; None when nothing has come yet, b"" at the end."""
     try:
-        return sock.recv(2 * AT_ONCE)
+        return sock.recv(4 * AT_ONCE)
     except BlockingIOError:
         return None
 
@@ -54,10 +54,19 @@ async def test_writes_wait_for_the_end_of_the_turn_and_keep_their_order() -> Non
 
 async def test_much_goes_out_at_once() -> None:
     async with outgoing() as (one, there):
-        one.write(b"a" * AT_ONCE)
+        one.write(b"a")
+        one.write(b"b" * AT_ONCE)
+        assert arrived(there) is None
+        one.write(b"c" * (AT_ONCE + 1))
+        assert arrived(there) == b"a" + b"b" * AT_ONCE + b"c" * (AT_ONCE + 1)
+
+
+async def test_many_pieces_go_out_at_once() -> None:
+    async with outgoing() as (one, there):
+        one.writelines([b"a"] * MOST_PIECES)
         assert arrived(there) is None
         one.write(b"b")
-        assert arrived(there) == b"a" * AT_ONCE + b"b"
+        assert arrived(there) == b"a" * MOST_PIECES + b"b"
 
 
 async def test_closing_lets_out_what_was_written() -> None:
