@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+_CR = 13
+"""Looked for as a number: `b"\\r" in data` would take ten times as long."""
+
 _EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -39,13 +42,13 @@ class Splitter:
         """Take the next bytes; give back every event that is whole now. Raises EventTooLarge."""
         tail = self._tail
         # Nearly every read ends where an event ends.
-        if not tail and data.endswith(b"\n\n") and b"\r" not in data:
+        if not tail and data.endswith(b"\n\n") and _CR not in data:
             return data
         # Three bytes of an end may be here already; what lies before them has been searched, and a long event in
         # small pieces must not be gone over again for each.
         start = max(0, len(tail) - 3)
         tail += data
-        self._cr = self._cr or b"\r" in data
+        self._cr = self._cr or _CR in data
         end = _end(tail, start, self._cr)
         if end == 0:
             if len(tail) > self._limit:
@@ -72,7 +75,7 @@ def _end(data: bytearray, start: int, cr: bool) -> int:
 
 def split(run: bytes) -> list[bytes]:
     """Take a run of whole events apart; the pieces joined give the run again."""
-    if b"\r" not in run:
+    if _CR not in run:
         parts = run.split(b"\n\n")
         last = parts.pop()
         events = [part + b"\n\n" for part in parts]
@@ -88,10 +91,14 @@ def split(run: bytes) -> list[bytes]:
     return events
 
 
+def is_plain(event: bytes) -> bool:
+    """Whether an event, or a run of them, is one line of data behind `data: ` and nothing else."""
+    return event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and _CR not in event
+
+
 def data_of(event: bytes) -> bytes:
     """The payload of one event: its `data` lines joined by LF; empty for a comment or an event without data."""
-    one_line = event.endswith(b"\n\n") and event.find(b"\n") == len(event) - 2 and b"\r" not in event
-    if one_line and event.startswith(b"data: "):
+    if is_plain(event) and event.endswith(b"\n\n"):
         return event[6:-2]
     lines: list[bytes] = []
     for line in _LINE_END.split(event):

@@ -132,26 +132,30 @@ class StreamReader:
     # Inside
 
     def _run(self, run: bytes) -> bytes:
-        if b"\r" not in run and run.find(b"\n\n") == len(run) - 2:
-            events = [run]
-        else:
-            events = sse.split(run)
+        if sse.is_plain(run):
+            # Nearly every run is one event of one line.
+            return self._checked(run, run[6:-2], named=False)
         out: list[bytes] = []
-        for event in events:
-            try:
-                out.append(self._event(event))
-            except (ErrorInBody, Fault) as failure:
+        for event in sse.split(run):
+            out.append(self._checked(event, sse.data_of(event), named=True))
+            if self.failure is not None:
                 # What came whole before the bad event is the client's.
-                self.failure = failure
                 break
-            except json.DecodeError:
-                # What is only skipped over in the first reading has turned out to be unreadable.
-                self.failure = _unreadable()
-                break
-        return out[0] if len(out) == 1 else b"".join(out)
+        return b"".join(out)
 
-    def _event(self, event: bytes) -> bytes:
-        data = sse.data_of(event)
+    def _checked(self, event: bytes, data: bytes, *, named: bool) -> bytes:
+        """What goes to the client of an event; nothing of one that is a failure."""
+        try:
+            return self._event(event, data, named)
+        except (ErrorInBody, Fault) as failure:
+            self.failure = failure
+        except json.DecodeError:
+            # What is only skipped over in the first reading has turned out to be unreadable.
+            self.failure = _unreadable()
+        return b""
+
+    def _event(self, event: bytes, data: bytes, named: bool) -> bytes:
+        """`named` is false for an event that can have no name."""
         if not data or self.ended:
             return b"" if self.ended else event
         if data == b"[DONE]":
@@ -161,9 +165,9 @@ class StreamReader:
             chunk = _chunk.decode(data)
         except json.DecodeError:
             if data.strip() == b"[DONE]":
-                return self._event(sse.DONE)
+                return self._event(sse.DONE, b"[DONE]", False)
             raise _unreadable() from None
-        if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or _named_error(event):
+        if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or (named and _named_error(event)):
             if chunk.usage:
                 # What was used until it broke off is billed, and said here or nowhere.
                 self._count(bytes(chunk.usage), data)
