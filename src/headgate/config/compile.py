@@ -249,7 +249,7 @@ def _timeouts(*levels: TimeoutsPart | None) -> Timeouts:
         if level is not None:
             for clock, seconds in level.model_dump(exclude_none=True).items():
                 chosen.setdefault(clock, seconds)
-    return Timeouts(**chosen)
+    return Timeouts(**chosen, patient="first_token_s" not in chosen)
 
 
 def _health(*levels: HealthPart | None) -> HealthPolicy:

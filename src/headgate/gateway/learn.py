@@ -30,6 +30,7 @@ def note(observed: Observed, request: Request, extent: Extent, one: Attempt, wai
             first_token_s=first,
             total_s=None if one.held or one.done is None else one.done - one.started,
             text=0 if extent.other else extent.text,
+            answers=extent.answers,
             key_id=request.principal.key_id,
             model=envelope.model,
         ),

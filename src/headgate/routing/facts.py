@@ -207,7 +207,11 @@ class Facts:
 
     def refused(self, wait_s: float | None, now: float) -> None:
         """The provider takes no more requests for the time it says, or a while."""
-        self.requests.told(0, now + (_PAUSE_S if wait_s is None else wait_s))
+        until = now + (_PAUSE_S if wait_s is None else wait_s)
+        if self.requests.amount <= 0:
+            # It may have said before that it takes longer.
+            until = max(until, self.requests.until)
+        self.requests.told(0, until)
 
     def has_room(self, tokens: int, concurrent: int | None, now: float) -> bool:
         """Whether one more request of so many tokens would likely be taken.

@@ -27,8 +27,8 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `fault` is why it failed, and `wait_s` how long the provider then asks to wait. `usage` is there for whole answers
     alone. `first_token_s` is None where only the end of the answer could be seen, `total_s` where the time says
-    nothing of the provider. `text` are the prompt's bytes, 0 where it was more than text. `key_id` and `model` are who
-    asked, and for what name.
+    nothing of the provider. `answers` are those the request asked for. `text` are the prompt's bytes, 0 where it was
+    more than text. `key_id` and `model` are who asked, and for what name.
     """
 
     deployment: Deployment
@@ -40,6 +40,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     first_token_s: float | None = None
     total_s: float | None = None
     text: int = 0
+    answers: int = 1
     key_id: str = ""
     model: str = ""
 
@@ -71,6 +72,6 @@ def learn(observed: Observed, lesson: Lesson, now: float) -> None:
         deployment.offer.model,
         lesson.text,
         prompt if lesson.text else 0,
-        usage.completion_tokens,
+        usage.completion_tokens / max(lesson.answers, 1),
         now,
     )

@@ -50,11 +50,12 @@ class Observed:
         return facts
 
     def answered(
-        self, key_id: str, model: str, slug: str, size: int, prompt_tokens: int, written_tokens: int, now: float
+        self, key_id: str, model: str, slug: str, size: int, prompt_tokens: int, written_tokens: float, now: float
     ) -> None:
         """An answer to a key that asked for a model by this name, of the weights of this slug.
 
-        `size` bytes of text came to so many tokens of prompt; 0 tokens where the prompt was more than text.
+        `size` bytes of text came to so many tokens of prompt; 0 tokens where the prompt was more than text. What was
+        written counts for each of the answers.
         """
         if len(model) <= LONGEST_NAME:
             # Some answers are ten times as long as others, and that is no surprise.

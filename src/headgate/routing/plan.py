@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from headgate.routing.facts import Facts
 from headgate.routing.requirements import Extent, overlong
 from headgate.routing.score import Size, expected_cost, expected_time, least_cost
 from headgate.routing.shortlist import Group, Option, Shortlist
@@ -41,7 +42,7 @@ NEW = 5
 EXPLORE_EVERY_S = 10.0
 """A candidate that was tried so recently need not be explored."""
 
-ENOUGH = 5.0
+ENOUGH = 4.5
 """So many prompts of a model and their density is better than a guess."""
 
 ROOMY = 2.0
@@ -50,15 +51,17 @@ ROOMY = 2.0
 KNOWN, DOUBTFUL, UNKNOWN = range(3)
 
 Key = tuple[float, ...]
+Sold = tuple[int, str]
+"""An offer and the id to send: what candidates share that differ in their credential alone."""
 
 
 class Asked(msgspec.Struct, frozen=True):
     """What changes from request to request.
 
     `order` is the policy that the request insists on; `default` the one that counts where neither it nor the model's
-    name says one, before the route's own. `usual` is how many tokens the key's answers from
-    the model have had, None: not known yet. `at` is Unix time, `now` the time of the facts' clock, both in seconds.
-    `draw` gives numbers from 0 to 1.
+    name says one, before the route's own. `usual` is how many tokens each of the key's
+    answers from the model has had, None: not known yet. `at` is Unix time, `now` the time of the facts' clock, both in
+    seconds. `draw` gives numbers from 0 to 1.
     """
 
     extent: Extent
@@ -75,7 +78,7 @@ class Asked(msgspec.Struct, frozen=True):
     def written(self) -> int:
         """Tokens all answers are expected to have together: the usual ones, capped by the request."""
         extent = self.extent
-        each = EXPECTED_TOKENS if self.usual is None else self.usual / extent.answers
+        each = EXPECTED_TOKENS if self.usual is None else self.usual
         if extent.each is not None and extent.each < each:
             each = extent.each
         return int(each * extent.answers)
@@ -129,7 +132,7 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
     found: list[Scored] = []
     extent, now = asked.extent, asked.now
     most = extent.tokens(ROOMY) + (extent.each or 0)
-    shared: dict[tuple[int, str], tuple[int | None, float | None]] | None = {} if group.shares else None
+    known = _best_known(group) if group.shares else None
     draws = group.shares or order is Order.WEIGHTED
     for option in group.options:
         candidate, facts = option.candidate, option.facts
@@ -147,7 +150,8 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
                 continue
             doubt = doubt or may_be_long
         size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, asked.at, asked.tier)
-        cost, time = _expected(option, size, now, shared)
+        seen = facts if known is None else known[id(offer), candidate.upstream_id]
+        cost, time = expected_cost(offer, size, seen, now), expected_time(size, seen)
         room = facts.has_room(size.prompt + written, deployment.upstream.concurrent, now)
         figures = Figures(cost, time, facts.health(room=room), option.unsure)
         if time is None:
@@ -161,18 +165,17 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
     return found
 
 
-def _expected(
-    option: Option, size: Size, now: float, shared: dict[tuple[int, str], tuple[int | None, float | None]] | None
-) -> tuple[int | None, float | None]:
-    """Cost and time. Candidates that differ in their credential alone have those of the first: among them, shares of
-    the traffic decide, not chance differences in what was measured."""
-    offer = option.candidate.deployment.offer
-    if shared is None:
-        return expected_cost(offer, size, option.facts, now), expected_time(size, option.facts)
-    known_as = id(offer), option.candidate.upstream_id
-    if known_as not in shared:
-        shared[known_as] = expected_cost(offer, size, option.facts, now), expected_time(size, option.facts)
-    return shared[known_as]
+def _best_known(group: Group) -> dict[Sold, Facts]:
+    """For each offer the facts of that credential of which most answers were seen: among candidates that differ in
+    their credential alone, shares of the traffic decide, not chance differences in what was measured."""
+    known: dict[Sold, Facts] = {}
+    for option in group.options:
+        candidate, facts = option.candidate, option.facts
+        sold = id(candidate.deployment.offer), candidate.upstream_id
+        best = known.get(sold)
+        if best is None or facts.answers > best.answers:
+            known[sold] = facts
+    return known
 
 
 def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
@@ -180,7 +183,7 @@ def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
         return sorted(scored, key=lambda one: (*one.first, one.option.rank, one.chance))
     if order is Order.ORDERED:
         places = _written_places(scored)
-        return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_offer_of(one)], one.chance))
+        return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_sold_as(one)], one.chance))
     limit = math.inf
     if order is Order.CHEAPEST:
         scored = sorted(scored, key=_by_cost)
@@ -212,16 +215,17 @@ def _cost(one: Scored) -> Key:
     return DOUBTFUL if offer.unconfirmed else KNOWN, cost, one.chance, one.option.place
 
 
-def _written_places(scored: list[Scored]) -> dict[int, int]:
+def _written_places(scored: list[Scored]) -> dict[Sold, int]:
     """Where each offer was written first: candidates that differ in their credential alone share a place."""
-    places: dict[int, int] = {}
+    places: dict[Sold, int] = {}
     for one in scored:
-        places.setdefault(_offer_of(one), one.option.place)
+        places.setdefault(_sold_as(one), one.option.place)
     return places
 
 
-def _offer_of(one: Scored) -> int:
-    return id(one.option.candidate.deployment.offer)
+def _sold_as(one: Scored) -> Sold:
+    candidate = one.option.candidate
+    return id(candidate.deployment.offer), candidate.upstream_id
 
 
 def _chance(drawn: float, weight: float) -> float:

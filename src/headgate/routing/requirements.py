@@ -43,7 +43,7 @@ PARAMS = {
 }
 """The field of a request that a requirement comes from."""
 
-SURELY_BYTES_PER_TOKEN = 8.0
+SURELY_BYTES_PER_TOKEN = 12.0
 """No text is denser than this: what does not fit a window even so certainly does not fit."""
 
 CAUTIOUS_BYTES_PER_TOKEN = 3.0

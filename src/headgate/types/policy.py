@@ -43,12 +43,14 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """The four clocks, in seconds."""
+    """The four clocks, in seconds. `patient` while nobody has set the first-token clock: models that reason may then
+    take longer."""
 
     connect_s: float = 5.0
     first_token_s: float = 15.0
     gap_s: float = 20.0
     total_s: float = 600.0
+    patient: bool = True
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -133,7 +133,8 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     """What is known of a request while it runs and when it is over: who served it, how often we tried, what it used.
 
     The reply headers and the ledger are written from this. `provider`, `model` and `dropped` are those of the last
-    attempt; `headers` go out with the reply, whatever it is.
+    attempt; `headers` go out with the reply, whatever it is. `recovered` is how an answer that broke off went on:
+    `continue` or `restart`.
     """
 
     request_id: str
@@ -144,6 +145,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     usage: Usage | None = None
     cost_pusd: int | None = None
     headers: list[tuple[bytes, bytes]] = []
+    recovered: str = ""
 
     @property
     def attempts(self) -> int:

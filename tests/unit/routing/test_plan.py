@@ -193,7 +193,7 @@ def test_what_certainly_does_not_fit_is_dropped_with_figures_and_what_may_not_fi
     (dropped,) = made.dropped
     assert dropped.deployment == "small/m"
     assert "1000 tokens" in dropped.reason
-    assert "4000" in dropped.reason
+    assert "2666" in dropped.reason
     assert "500" in dropped.reason
 
 
