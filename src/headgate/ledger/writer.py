@@ -20,7 +20,7 @@ from headgate.ledger.rejected import set_aside
 from headgate.store.errors import BadValue, StoreError
 from headgate.types.entry import Entry
 
-BATCH = 250
+BATCH = 500
 EVERY_S = 0.2
 KEEP_DAYS = 90
 EXPIRE_EVERY_S = 3600.0
