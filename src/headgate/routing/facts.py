@@ -6,6 +6,7 @@ Nothing here has a clock: whoever adds or reads says what time it is, in seconds
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from headgate.types.headroom import Headroom
 from headgate.types.policy import HealthPolicy
@@ -22,6 +23,9 @@ forgotten: the provider is no longer what it was."""
 
 _AFTER_SURPRISE = 1.0
 """As many observations count what was before two surprises."""
+
+_RECENT, _ENOUGH_RECENT = 100, 20
+"""First-token times that are kept one by one, and how many of them say something about the slowest."""
 
 _PAUSE_S = 5.0
 """How long nobody is sent who need not be, where a provider says "too many" and not for how long."""
@@ -133,6 +137,7 @@ class Facts:
         "in_flight",
         "last_tried",
         "per_token",
+        "recent",
         "requests",
         "tokens",
     )
@@ -140,6 +145,7 @@ class Facts:
     def __init__(self) -> None:
         self.first_token_s = Average()
         self.per_token = Ratio()
+        self.recent: deque[float] = deque(maxlen=_RECENT)
         self.cached_share = Average()
         self.cost_factor = Average()
         self.in_flight = 0
@@ -182,6 +188,7 @@ class Facts:
         self.answers += 1
         if first_token_s is not None:
             self.first_token_s.add(first_token_s, now)
+            self.recent.append(first_token_s)
         if tokens <= 0:
             if first_token_s is None:
                 self.first_token_s.add(total_s, now)
@@ -192,10 +199,14 @@ class Facts:
     def billed(
         self, cached: int, prompt: int, reported_pusd: int | None, computed_pusd: int | None, now: float
     ) -> None:
-        """What the provider says of a prompt's tokens, and of the cost beside our own figure."""
+        """What the provider says of a prompt's tokens, and of the cost beside our own figure.
+
+        A reported cost of nothing, for tokens that have a price, teaches nothing: it may be credit, or a field that
+        is always there.
+        """
         if prompt > 0:
             self.cached_share.add(cached / prompt, now)
-        if reported_pusd is not None and computed_pusd:
+        if reported_pusd and computed_pusd:
             self.cost_factor.add(reported_pusd / computed_pusd, now)
 
     def told(self, headroom: Headroom, now: float) -> None:
@@ -228,6 +239,13 @@ class Facts:
         if pace is None:
             return self.first_token_s.mean if self.first_token_s.weight else None
         return self.first_token_s.mean + pace * tokens
+
+    def first_token_within_s(self, percent: float) -> float | None:
+        """The time in which so many of a hundred recent streams have had their first token; None with too few."""
+        if len(self.recent) < _ENOUGH_RECENT:
+            return None
+        ordered = sorted(self.recent)
+        return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]
 
     def least_s(self, tokens: float, now: float) -> float:
         """Seconds such an answer may well take if what is known of the deployment flatters it least; 0 without any."""

@@ -11,9 +11,9 @@ from headgate.types.deployment import DOCUMENT, Offer
 from headgate.types.money import TOKENS_PER_MTOK
 
 FACTOR_HALF_LIFE_S = 1_800.0
-"""A provider that charged more than its list for half an hour is given another chance bit by bit."""
+"""Without news for so long, half is forgotten of how a provider's bills differed from its list, up or down."""
 
-_MOST_FACTOR = 1_000.0
+_LEAST_FACTOR, _MOST_FACTOR = 0.1, 1_000.0
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -71,15 +71,16 @@ def _cost(offer: Offer, size: Size, facts: Facts, now: float, share: float) -> i
 def cost_factor(facts: Facts, now: float) -> float:
     """What the provider is expected to charge, as a multiple of its list price.
 
-    What it last charged counts less and less while nobody asks it: only so is a price noticed that has come down. An
-    attempt under way is the one that finds out, and until it has, others keep to what is known.
+    What it last charged counts less and less while nobody asks it: only so is a price noticed that has come down, and
+    only so does a discount end that nobody bills any more. An attempt under way is the one that finds out, and until it
+    has, others keep to what is known.
     """
     known = facts.cost_factor
-    factor = min(max(known.mean, 0.0), _MOST_FACTOR)
-    if factor <= 1.0 or facts.in_flight:
+    factor = min(max(known.mean, _LEAST_FACTOR), _MOST_FACTOR)
+    if facts.in_flight:
         return factor
     faded: float = 0.5 ** (max(now - known.at, 0.0) / FACTOR_HALF_LIFE_S)
-    return 1.0 + (factor - 1.0) * faded
+    return factor * faded + (1.0 - faded)
 
 
 def expected_time(size: Size, facts: Facts) -> float | None:

@@ -129,17 +129,30 @@ def test_a_provider_whose_bills_differ_from_its_list_is_expected_to_go_on_so_and
     assert cost(offer(price_source=DOCUMENT), size, facts, now=0.0) == 4_000, "the operator's price is the last word"
 
 
-def test_a_provider_that_charges_less_than_its_list_is_not_thought_dearer_with_time() -> None:
+def test_a_discount_that_nobody_bills_any_more_fades_as_a_surcharge_does() -> None:
     facts = Facts()
     facts.billed(0, 1_000, 500, 1_000, 0.0)
-    assert cost_factor(facts, 0.0) == cost_factor(facts, 10**6) == 0.5
+    assert cost_factor(facts, 0.0) == 0.5
+    assert cost_factor(facts, FACTOR_HALF_LIFE_S) == 0.75
+    assert cost_factor(facts, FACTOR_HALF_LIFE_S * 20) == pytest.approx(1.0, abs=1e-5)
+    facts.begin(1, 0.0)
+    assert cost_factor(facts, FACTOR_HALF_LIFE_S) == 0.5, "an attempt under way finds out"
+
+
+def test_a_reported_cost_of_nothing_makes_nobody_free() -> None:
+    facts = Facts()
+    for _ in range(30):
+        facts.billed(0, 1_000, 0, 1_000, 0.0)
+    assert cost(offer(), Size(1_000, 0, 0.0), facts) == 4_000
+    facts.billed(0, 1_000, 1, 1_000_000, 0.0)
+    assert cost(offer(), Size(1_000, 0, 0.0), facts) == 400, "no bill makes anybody cheaper than a tenth of the list"
 
 
 @given(st.integers(0, 10**18), st.integers(1, 10**18), st.floats(0, 10**9))
 def test_whatever_a_provider_bills_the_factor_stays_within_bounds(reported: int, computed: int, now: float) -> None:
     facts = Facts()
     facts.billed(0, 0, reported, computed, 0.0)
-    assert 0 <= cost_factor(facts, now) <= 1_000
+    assert 0.0999 <= cost_factor(facts, now) <= 1_000
     assert (cost(offer(), Size(10, 10, 0.0), facts, now) or 0) >= 0
 
 
