@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,24 @@ async def test_hostile_and_contradictory_ids_are_refused_and_what_else_is_listed
     assert "m0" not in pins
     assert pins.keys().isdisjoint(hostile)
     assert "m1" in pins
+
+
+async def test_a_model_that_only_the_list_knows_outlives_a_list_that_contradicts_itself(
+    fake: FakeProvider, tmp_path: Path
+) -> None:
+    asked = document(fake.base_url)
+    await refresh(asked, tmp_path)
+    before = served(asked, tmp_path)
+    (file,) = (tmp_path / "catalog").glob("*.json")
+    file.write_bytes(re.sub(rb'"fetched_at":"[^T]*T', b'"fetched_at":"2025-01-02T', file.read_bytes()))
+    fake.always(json_reply({"data": [*ROWS, row("m0", "0.0000011")]}))
+    report = await refresh(asked, tmp_path)
+    assert report.changes == ()
+    assert [(one.id, one.reason) for one in report.refusals] == [("m0", "duplicate_id")]
+    after = served(asked, tmp_path)
+    assert (after.price, after.context_tokens) == (before.price, before.context_tokens)
+    assert after.price_source.endswith(", 2025-01-02")
+    assert not served(asked, tmp_path, "m1").price_source.endswith(", 2025-01-02")
 
 
 def plain(data: bytes, kind: str = "application/json", ending: Ending = Ending.COMPLETE) -> Script:

@@ -76,7 +76,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """The models of a list with the figures that may be used.
 
-    `carried` are ids whose prices were refused and are those of the last good copy instead.
+    `carried` are ids whose prices were refused and are those of the last good copy instead; a model that the list has
+    twice, with different figures, is as a whole as it was there.
     """
 
     models: tuple[ListedModel, ...]
@@ -108,9 +109,12 @@ def gather(pages: Iterable[Iterable[ListedModel]]) -> tuple[ListedModel, ...]:
 def judge(listed: Iterable[ListedModel], known: Known) -> Judged:
     """Decide which figures may be used. Raises ListRefused when the list as a whole cannot be believed."""
     refusals: list[Refusal] = []
-    models, carried = [], set()
+    distinct, contradicted = _distinct(listed, refusals)
+    # The list still names them, and what it said when it did not contradict itself is better than nothing.
+    models = [last for id in contradicted if (last := known.last.get(id)) is not None and is_sound(last)]
+    carried = {model.id for model in models}
     prices = 0
-    for model in _distinct(listed, refusals):
+    for model in distinct:
         kept, kept_as_it_was = _judge_model(model, known, refusals)
         models.append(kept)
         prices += sum(value != 0 for _, value in model.prices)
@@ -144,23 +148,25 @@ def _can_stay(last: ListedModel, kind: str | None) -> bool:
     return is_sound(last) and all(usable(prices, kind) for prices in _all_prices(last))
 
 
-def _distinct(listed: Iterable[ListedModel], refusals: list[Refusal]) -> list[ListedModel]:
-    """The models with an id that can be one, and that no other model of the list has."""
+def _distinct(listed: Iterable[ListedModel], refusals: list[Refusal]) -> tuple[list[ListedModel], list[str]]:
+    """The models with an id that can be one, and that no other model of the list has; and the ids that differ."""
     by_id: dict[str, list[ListedModel]] = {}
     for count, model in enumerate(map(_tame, listed)):
         if count >= MAX_MODELS:
             raise ListRefused(Distrust.TOO_MANY, f"it names more than {MAX_MODELS} models")
         by_id.setdefault(model.id, []).append(model)
     kept: list[ListedModel] = []
+    contradicted: list[str] = []
     for id, versions in by_id.items():
         if _is_hostile(id):
             shown = id[:60].encode("unicode_escape").decode()
             refusals.append(Refusal(shown, "id", Reason.HOSTILE_ID, "no model can be asked for by such an id"))
         elif any(version != versions[0] for version in versions):
             refusals.append(Refusal(id, "id", Reason.DUPLICATE_ID, "is there twice, with different figures"))
+            contradicted.append(id)
         else:
             kept.append(versions[0])
-    return kept
+    return kept, contradicted
 
 
 def _all_prices(model: ListedModel) -> tuple[Prices, ...]:

@@ -63,6 +63,17 @@ def test_a_contradiction_of_one_answer_is_not_settled_by_another() -> None:
         assert [model.id for model in judged.models] == ["b"]
 
 
+def test_a_model_that_is_there_twice_stays_as_the_last_good_copy_had_it() -> None:
+    last = listed("a", input="3", output="4", context_tokens=1000, aliases=("c",))
+    twice = [listed("a", input="1"), listed("a", input="1.5"), listed("b")]
+    judged = judge(gather([twice]), Known(last={"a": last}))
+    assert {model.id: model for model in judged.models} == {"a": last, "b": listed("b")}
+    assert judged.carried == {"a"}
+    assert [(one.id, one.reason) for one in judged.refusals] == [("a", Reason.DUPLICATE_ID)]
+    damaged = Known(last={"a": listed("a", input="-1")})
+    assert [model.id for model in judge(gather([twice]), damaged).models] == ["b"]
+
+
 def test_what_a_later_answer_says_is_laid_over_an_earlier_one() -> None:
     first = listed("a", prices=usd(input="1", output="2"), context_tokens=1000, capabilities=frozenset({"tools"}))
     later = ListedModel(id="a", prices=usd(input="3"), kind="chat", lacks=frozenset({"tools"}), aliases=("b",))
