@@ -28,5 +28,6 @@ async def shared() -> AsyncIterator[tuple[Running, FakeProvider]]:
 async def stage(shared: tuple[Running, FakeProvider]) -> AsyncIterator[Stage]:
     gateway, fake = shared
     fake.requests.clear()
+    gateway.health.clear()
     yield Stage(gateway, fake)
     await gateway.until_idle()

@@ -19,6 +19,7 @@ from headgate.gateway.booking import Books
 from headgate.gateway.gateway import Gateway
 from headgate.ledger.budget import MemoryBudgets
 from headgate.ledger.limits import MemoryLimiter
+from headgate.routing.health import Health
 from headgate.routing.observed import Observed
 from headgate.types.entry import Entry
 from headgate.types.snapshot import Snapshot
@@ -72,6 +73,7 @@ class Running:
     pool: Pool
     server: EmbeddedServer
     ledger: KeptEntries
+    health: Health
 
     @property
     def connections(self) -> int:
@@ -116,9 +118,9 @@ async def running(
     published = Published(snapshot_of(document, env))
     pool = Pool()
     ledger = KeptEntries()
-    endpoints = Endpoints(
-        published, Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books(ledger), Observed())
-    )
+    health = Health()
+    loop = asyncio.get_running_loop()
+    endpoints = Endpoints(published, Gateway(Caller(pool, {}), loop.time, books(ledger), Observed(), health))
     config = server_config(endpoints, connection=connection, drain_s=DRAIN_S)
     config.load()
     server = EmbeddedServer(config, on_listening=lambda: None, on_hangup=lambda: None)
@@ -126,7 +128,7 @@ async def running(
     await server.startup([listener])
     await server.on_tick(0)
     try:
-        yield Running(port, published, pool, server, ledger)
+        yield Running(port, published, pool, server, ledger, health)
     finally:
         await server.shutdown([listener])
         await pool.close()

@@ -28,6 +28,7 @@ def document(fake: FakeProvider, *, nowhere: str | None = None) -> str:
     server = f"dialect: openai, base_url: {fake.base_url}, api_key: {CREDENTIAL}"
     return f"""
 server: {{max_body_mb: 1, body_timeout_s: 1}}
+retries: 0
 keys:
   - {{name: everything, secret: {KEY}}}
   - {{name: few, secret: {NARROW}, models: ["fast-*", "acme/only:this"]}}

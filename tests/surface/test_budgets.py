@@ -83,6 +83,7 @@ async def test_what_nobody_answered_costs_nothing(script: Script) -> None:
         fake.always(script)
         for _ in range(10):
             assert (await send(gateway.port)).status >= 429
+        gateway.health.clear()
         fake.always(completion(prompt_tokens=10, completion_tokens=10))
         assert (await send(gateway.port)).status == 200
         assert [entry.charged_pusd for entry in gateway.ledger.entries] == [0] * 10 + [USD // 50]

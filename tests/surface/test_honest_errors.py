@@ -98,6 +98,7 @@ async def test_an_upstream_refusal_keeps_its_class_and_words_and_no_secret(
 
 async def test_retry_after_is_passed_on_with_429_and_503_and_with_nothing_else(stage: Stage) -> None:
     for status, expected in ((429, "7"), (503, "7"), (500, None), (400, None)):
+        stage.gateway.health.clear()
         stage.fake.always(json_reply({"error": {"message": "no"}}, status=status, retry_after="7"))
         assert (await stage.chat()).headers.get("retry-after") == expected
 

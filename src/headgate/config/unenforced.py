@@ -36,28 +36,12 @@ class Unenforced(msgspec.Struct, frozen=True, kw_only=True):
         return text not in self.unless and (self.only is None or text in self.only)
 
 
-_EVERYWHERE: tuple[Path, ...] = ((), ("providers", ANY), ("models", ANY))
-
-
-def _at_every_level(key: str, message: str) -> tuple[Unenforced, ...]:
-    return tuple(Unenforced(path=(*level, key), message=message) for level in _EVERYWHERE)
-
-
 NOT_YET_ENFORCED: tuple[Unenforced, ...] = (
     Unenforced(
         path=("shared",),
         unless=frozenset({DEFAULT_SHARED}),
         message="not used yet: every process counts for itself",
     ),
-    *_at_every_level("retries", "not enforced yet: a failed attempt is not repeated"),
-    *_at_every_level("health", "not enforced yet: a failing deployment does not sit out"),
-    *_at_every_level("hold", "not enforced yet: a stream is sent from its first content on"),
-    *_at_every_level("hedge", "not enforced yet: there is no second attempt beside a slow one"),
-    Unenforced(
-        path=("providers", ANY, "credentials", 1),
-        message="not enforced yet: requests are shared out by their weights, but when one fails no other is tried",
-    ),
-    Unenforced(path=("models", ANY, "fallback"), message="not enforced yet: it is not tried when the targets fail"),
 )
 
 

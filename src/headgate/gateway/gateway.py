@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 
 from headgate.errors import GatewayError, UpstreamFailed
@@ -10,7 +11,10 @@ from headgate.gateway.admit import admit
 from headgate.gateway.afford import hold_budget
 from headgate.gateway.booking import LEFT, Booking, Books
 from headgate.gateway.execute import execute
+from headgate.gateway.ladder import Means
+from headgate.gateway.patience import Patience
 from headgate.gateway.reply import Reply
+from headgate.routing.health import Health
 from headgate.routing.nobody import nobody_can
 from headgate.routing.observed import Observed
 from headgate.routing.planner import Planner, extent_of
@@ -26,14 +30,15 @@ from headgate.upstream.call import Caller
 class Gateway:
     """Serves requests. Collaborators come from outside; everything else a request needs is in its snapshot.
 
-    `clock` is the event loop's, `observed` what traffic has taught of deployments.
+    `clock` is the event loop's, `observed` what traffic has taught of deployments, `health` what it has met there.
     """
 
-    def __init__(self, caller: Caller, clock: Callable[[], float], books: Books, observed: Observed) -> None:
-        self._caller = caller
+    def __init__(
+        self, caller: Caller, clock: Callable[[], float], books: Books, observed: Observed, health: Health | None = None
+    ) -> None:
         self._clock = clock
         self._books = books
-        self._observed = observed
+        self._means = Means(caller, observed, health or Health(), Patience(), random.random)
         self._planner = Planner(observed)
 
     async def serve(self, request: Request, reply: Reply) -> Account:
@@ -79,7 +84,7 @@ class Gateway:
         if request.principal.has_budget:
             made = booking.plan = await hold_budget(self._books, request, made, booking)
         try:
-            await execute(self._caller, self._observed, request, made, reply, booking)
+            await execute(self._means, request, made, reply, booking)
         except Fault as fault:
             raise UpstreamFailed(fault, booking.account) from None
 

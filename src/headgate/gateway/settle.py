@@ -34,6 +34,8 @@ def stream_note(account: Account) -> dict[str, object]:
     }
     if account.usage is not None and account.usage.estimated:
         note["usage_estimated"] = True
+    if account.recovered:
+        note["recovered"] = account.recovered
     if account.dropped:
         note["dropped"] = account.dropped
     return note

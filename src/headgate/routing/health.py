@@ -193,6 +193,13 @@ class Health:
         if place.offer is not None:
             self._offers.forget(place.offer)
 
+    def clear(self) -> None:
+        """Forget everything of everybody."""
+        self._here = WeakKeyDictionary()
+        self._places.clear()
+        self._credentials, self._offers = Parking(HOUR_S, DAY_S), Parking(HOUR_S, HOUR_S)
+        self._notices.clear()
+
     def drain(self) -> list[Notice]:
         """What operators have to be told since the last call: each once, until it works again and fails anew."""
         notices = list(self._notices)

@@ -146,7 +146,7 @@ def extent_of(envelope: Envelope) -> Extent:
 
 
 def _escapes(text: bytes) -> int:
-    if b"\\" not in text:
+    if text.find(b"\\") < 0:
         return 0
     sample = text[-_SAMPLE:]
     return sample.count(_ESCAPE) * len(text) // len(sample)

@@ -94,7 +94,7 @@ class HttpExchange:
 
     @property
     def tells_limits(self) -> bool:
-        return any([b"limit" in name for name in self._found])
+        return any([name.find(b"limit") >= 0 for name in self._found])
 
     async def head(self) -> None:
         """Wait for the status line and headers. Raises ExchangeFailed."""

@@ -316,13 +316,13 @@ async def test_what_is_read_at_the_start_alone_is_told_to_need_a_restart_without
 async def test_only_new_warnings_are_told(tmp_path: Path) -> None:
     b = bench(tmp_path)
     b.watcher.start()
-    b.write("retries: 1\n" + with_route("one"))
+    b.write("shared: redis://h:6379/0\n" + with_route("one"))
     await b.until(lambda: len(b.published) == 1)
-    b.write("retries: 1\n" + with_route("two"))
+    b.write("shared: redis://h:6379/0\n" + with_route("two"))
     await b.until(lambda: len(b.published) == 2)
     await b.watcher.stop()
     assert len(b.complaints) == 1
-    assert "retries: not enforced yet" in b.complaints[0]
+    assert "shared: not used yet" in b.complaints[0]
 
 
 async def test_stopping_ends_the_task_and_may_be_repeated(tmp_path: Path) -> None:

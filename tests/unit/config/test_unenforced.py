@@ -33,16 +33,6 @@ def document(**parts: str) -> str:
 
 CASES = [
     ({"top": "shared: redis://h:6379/0"}, "shared"),
-    *[
-        ({level: f"{key}: {value}"}, f"{path}{key}")
-        for key, value in (("retries", "0"), ("health", "{failures: 1}"), ("hold", "full"), ("hedge", "{after: p90}"))
-        for level, path in (("top", ""), ("provider", "providers.mybox."), ("route", "models.r."))
-    ],
-    ({"route": "fallback: [alpha]\n    policy: ordered"}, "models.r.fallback"),
-    (
-        {"provider": "credentials: [{name: a, api_key: x}, {name: b, api_key: y}]"},
-        "providers.mybox.credentials[1]",
-    ),
 ]
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from headgate.errors import GatewayError
+from headgate.errors import GatewayError, UpstreamFailed
+from headgate.types.request import Attempt
 from headgate.wire import json, sse
+
+MOST_TOLD = 20
+"""Attempts that an error lists, the last ones."""
 
 
 def render_error(error: GatewayError, request_id: str | None = None) -> bytes:
@@ -16,7 +20,20 @@ def render_error(error: GatewayError, request_id: str | None = None) -> bytes:
     }
     if request_id is not None:
         body["request_id"] = request_id
+    if isinstance(error, UpstreamFailed) and error.account.tries:
+        body["attempts"] = [_attempt(one) for one in error.account.tries[-MOST_TOLD:]]
     return json.encode({"error": body})
+
+
+def _attempt(one: Attempt) -> dict[str, object]:
+    """One attempt, as the client is told: who was asked, what came of it, after how many milliseconds."""
+    done = one.started if one.done is None else one.done
+    return {
+        "provider": one.candidate.deployment.upstream.provider,
+        "model": one.candidate.upstream_id,
+        "result": str(one.result or "cancelled"),
+        "ms": round((done - one.started) * 1000),
+    }
 
 
 def render_error_event(error: GatewayError, request_id: str) -> bytes:

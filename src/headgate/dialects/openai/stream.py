@@ -123,6 +123,10 @@ class StreamReader:
         tier = usage.service_tier or _tier_of(self._counted) or _tier_of(self._last)
         return usage if tier is None else msgspec.structs.replace(usage, service_tier=tier)
 
+    def account_for(self, usage: Usage) -> None:
+        """Tell this usage at the end, in place of what this stream alone has used."""
+        self.usage, self._usage_raw, self._counted = usage, None, b""
+
     def tail(self, headgate: dict[str, object]) -> bytes:
         """The end of a whole answer: the usage event for a client that asked, then `[DONE]`."""
         if not self._wants_usage:

@@ -1,0 +1,235 @@
+"""The first half of an attempt: from sending a request to knowing that an answer has come, or begun to.
+
+Nothing goes out to the client here. An attempt that fails in this half can be followed by any other, unseen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NoReturn
+
+import msgspec
+
+from headgate.catalog.estimate import input_estimate, writing
+from headgate.dialects.openai.reply import ErrorInBody, parse_reply
+from headgate.dialects.openai.seam import Seam
+from headgate.dialects.openai.stream import StreamReader
+from headgate.gateway.booking import Booking
+from headgate.gateway.pipe import Pipe
+from headgate.gateway.settle import settle
+from headgate.types.deployment import Candidate, Deployment
+from headgate.types.fault import Fault, FaultClass
+from headgate.types.request import Attempt, Envelope
+from headgate.types.usage import Usage
+from headgate.upstream.call import Caller
+from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
+from headgate.upstream.faults import classify
+from headgate.upstream.headroom import read_headroom
+from headgate.upstream.peeked import PeekedExchange
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 256 * 1024
+FAST_TOKENS_PER_S = 500
+"""Faster than nearly every hosted model writes."""
+
+Failure = ErrorInBody | ExchangeFailed | Fault
+
+
+class Begun(msgspec.Struct, eq=False):
+    """An answer of which enough is here to know that it is one. `body` is a whole JSON answer and `usage` what it
+    reports; of a stream `pipe` has read the beginning, and `out` is what of it goes to the client first.
+
+    `dropped` are the parameters this provider could not honour.
+    """
+
+    attempt: Attempt
+    exchange: Exchange
+    dropped: list[str]
+    body: bytes = b""
+    usage: Usage | None = None
+    pipe: Pipe | None = None
+    out: bytes = b""
+
+
+class Asking(msgspec.Struct, frozen=True, eq=False):
+    """How an attempt is made. With `hold` a stream has begun when all of it is here; `seam` joins it to what the client
+    has of another."""
+
+    envelope: Envelope
+    clocks: Clocks
+    hold: bool = False
+    seam: Seam | None = None
+
+
+async def begin(caller: Caller, asking: Asking, candidate: Candidate, booking: Booking) -> Begun:
+    """Send a request to one candidate and wait until its answer has come, or its first content. Raises Fault, Diverged.
+
+    A cancelled attempt closes its connection, and is noted as cancelled.
+    """
+    envelope, account = asking.envelope, booking.account
+    one = Attempt(candidate=candidate, started=booking.clock())
+    account.tries.append(one)
+    account.provider, account.model = candidate.deployment.upstream.provider, candidate.upstream_id
+    dropped = [] if envelope.preferences is None else list(envelope.preferences.ignored)
+    exchange: Exchange | None = None
+    try:
+        exchange = await caller.open(candidate, envelope, asking.clocks, dropped)
+        one.connected, one.status = exchange.connected_at, exchange.status
+        if exchange.tells_limits:
+            one.headroom = read_headroom(exchange.headers)
+        if exchange.status != 200:
+            body = await _error_body(exchange)
+            raise classify(exchange.status, exchange.headers, body, caller.secrets(candidate.deployment))
+        begun = Begun(one, exchange, dropped)
+        if envelope.stream:
+            await _first_content(begun, asking, booking)
+        else:
+            one.first_token = booking.clock()
+            begun.body = await read_all(exchange, MAX_REPLY_BYTES)
+            begun.usage = parse_reply(envelope.operation, begun.body)
+    except BaseException as failure:  # noqa: BLE001  because a client that leaves ends the attempt as well
+        give_up(caller, envelope, one, exchange, failure, booking)
+    return begun
+
+
+def give_up(
+    caller: Caller,
+    envelope: Envelope,
+    one: Attempt,
+    exchange: Exchange | None,
+    failure: BaseException,
+    booking: Booking,
+) -> NoReturn:
+    """End an attempt that failed or was cancelled: close its connection, note how it ended, raise its one Fault."""
+    one.done = booking.clock()
+    if exchange is not None:
+        exchange.cancel()
+    elif isinstance(failure, ExchangeFailed):
+        one.connected = failure.connected_at
+    if isinstance(failure, Failure):
+        fault = _fault(failure, exchange, caller, one.candidate.deployment)
+        one.result = fault.kind
+        raise fault from None
+    if one.usage is None:
+        settle(booking, one, unreported(envelope, one))
+    raise failure
+
+
+def unreported(envelope: Envelope, one: Attempt) -> Usage:
+    """What a provider may bill whose client left while it was at work, and which will not say so any more.
+
+    A stream that has shown nothing is taken to have written nothing. An answer that comes in one piece is taken to have
+    been written fast, so that leaving just before its end does not make it free.
+    """
+    written = 0
+    if not envelope.stream and one.done is not None:
+        most = writing(envelope).bound(one.candidate.deployment.offer)
+        written = min(most, int((one.done - one.started) * FAST_TOKENS_PER_S))
+    return Usage(input=input_estimate(envelope), output=written, estimated=True)
+
+
+async def read_all(exchange: Exchange, limit: int) -> bytes:
+    """The whole body. Raises Fault(SOFT_ERROR) past `limit` bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    while data := await exchange.read():
+        pieces.append(data)
+        size += len(data)
+        if size > limit:
+            raise Fault(FaultClass.SOFT_ERROR, f"the provider's reply is longer than {limit} bytes")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _first_content(begun: Begun, asking: Asking, booking: Booking) -> None:
+    """Read a stream up to what first goes to the client: before that, whatever fails is a failure of all of it."""
+    exchange, kind = await _document_kind(begun.exchange)
+    begun.exchange = exchange
+    if kind is not None:
+        raise await _not_a_stream(exchange, asking.envelope, kind)
+    one = begun.attempt
+    reader = StreamReader(asking.envelope, one.candidate.deployment.upstream.usage_aside)
+    pipe = begun.pipe = Pipe(reader, asking.seam)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while not (reader.has_content and _is_enough(pieces, pipe, asking)):
+            data = await exchange.read()
+            out = pipe.feed(data) if data else pipe.close()
+            if pipe.failure is not None and (asking.hold or not reader.has_content or not (pieces or out)):
+                raise pipe.failure
+            if not data and not reader.has_content:
+                raise Fault(FaultClass.SOFT_ERROR, "the provider's stream holds no answer")
+            if reader.has_content and one.first_token is None:
+                exchange.content_started()
+                one.first_token = booking.clock()
+            if out:
+                pieces.append(out)
+                size += len(out)
+                if size > MAX_REPLY_BYTES:
+                    raise Fault(FaultClass.BROKEN_STREAM, "the provider's stream never came to the answer")
+            if not data:
+                break
+    except ExchangeFailed:
+        # An upstream that fails after the answer was whole has merely ended.
+        if not reader.finished:
+            raise
+    finally:
+        if reader.usage is not None and (pipe.failure is not None or not reader.has_content):
+            # What was used before it broke off is known here and nowhere else.
+            settle(booking, one, reader.settled_usage())
+    begun.out = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _is_enough(pieces: list[bytes], pipe: Pipe, asking: Asking) -> bool:
+    return pipe.over if asking.hold else bool(pieces) or pipe.over
+
+
+def _fault(failure: Failure, exchange: Exchange | None, caller: Caller, deployment: Deployment) -> Fault:
+    """The one fault of a failed attempt. Its message begins with the provider's name, whoever found the words."""
+    if isinstance(failure, ErrorInBody):
+        headers = {} if exchange is None else exchange.headers
+        fault = classify(200, headers, failure.body, caller.secrets(deployment))
+    elif isinstance(failure, ExchangeFailed):
+        fault = Fault(failure.kind, failure.message)
+    else:
+        fault = failure
+    return Fault(
+        fault.kind,
+        f"{deployment.upstream.provider}: {fault.message}",
+        status=fault.status,
+        retry_after_s=fault.retry_after_s,
+        param=fault.param,
+        code=fault.code,
+    )
+
+
+async def _error_body(exchange: Exchange) -> bytes:
+    try:
+        return await read_all(exchange, MAX_ERROR_BYTES)
+    except (Fault, ExchangeFailed):
+        # The status alone says enough; an error page that is endless or breaks off adds nothing to it.
+        return b""
+
+
+async def _document_kind(exchange: Exchange) -> tuple[Exchange, str | None]:
+    """What is certainly no stream, and the exchange to read it from.
+
+    Other content types are read as a stream, and so is one that is called JSON: not every server names it rightly.
+    """
+    content_type = exchange.headers.get("content-type", "").lower()
+    if "json" in content_type:
+        peeked = PeekedExchange(exchange)
+        return peeked, None if await peeked.looks_like_stream() else "JSON"
+    return exchange, "HTML" if "html" in content_type else None
+
+
+async def _not_a_stream(exchange: Exchange, envelope: Envelope, kind: str) -> Fault:
+    """A document where a stream was asked for: an error with status 200, or a provider that cannot stream.
+
+    Raises ErrorInBody for the former.
+    """
+    body = await read_all(exchange, MAX_REPLY_BYTES)
+    # For what is neither an answer nor an error: that it is no stream says more.
+    with contextlib.suppress(Fault):
+        parse_reply(envelope.operation, body)
+    return Fault(FaultClass.SOFT_ERROR, f"it answered with {kind} where a stream was asked for")

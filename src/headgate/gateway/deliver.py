@@ -1,0 +1,122 @@
+"""The second half of an attempt: its answer goes to the client, and it is known whether all of it did."""
+
+from __future__ import annotations
+
+from headgate.catalog.estimate import BYTES_PER_TOKEN, input_estimate
+from headgate.dialects.openai.usage import completed
+from headgate.gateway.begin import Begun
+from headgate.gateway.booking import Booking
+from headgate.gateway.pipe import Pipe
+from headgate.gateway.reply import Reply
+from headgate.gateway.settle import settle, stream_note
+from headgate.types.deployment import Operation
+from headgate.types.request import Attempt, Envelope
+from headgate.types.usage import Usage
+from headgate.upstream.exchange import Exchange, ExchangeFailed
+
+FRAME_BYTES = 300
+"""What a JSON answer holds beside its text, about."""
+
+MOST_SAID_BYTES = 4 * 1024 * 1024
+"""What is kept of a stream so that another candidate can go on where it breaks; of a longer one nothing is."""
+
+
+class Sent:
+    """What of a stream has gone to the client: kept while another candidate could go on from there."""
+
+    __slots__ = ("keeps", "runs", "size")
+
+    def __init__(self, *, keeps: bool) -> None:
+        self.runs: list[bytes] = []
+        self.keeps = keeps
+        self.size = 0
+
+    def add(self, out: bytes) -> None:
+        self.size += len(out)
+        if self.size <= MOST_SAID_BYTES:
+            self.runs.append(out)
+        else:
+            self.keeps = False
+            self.runs.clear()
+
+
+def choose(begun: Begun, booking: Booking) -> None:
+    """This is the answer the client gets: what is said of it is said of this attempt."""
+    account, candidate = booking.account, begun.attempt.candidate
+    account.provider, account.model = candidate.deployment.upstream.provider, candidate.upstream_id
+    account.dropped = begun.dropped
+
+
+async def deliver_whole(begun: Begun, envelope: Envelope, booking: Booking, reply: Reply) -> None:
+    """Send a JSON answer."""
+    usage = begun.usage
+    settle(booking, begun.attempt, usage if usage is not None and not usage.estimated else _guessed(envelope, begun))
+    booking.answered(begun.attempt)
+    begun.exchange.release()
+    await reply.whole(begun.body, booking.account)
+
+
+async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sent) -> None:
+    """Forward a stream from its first content to its end.
+
+    Raises Fault, ErrorInBody, ExchangeFailed or Diverged where it breaks. The client gets whole events only: half an
+    event of an upstream that dies would be lost on it anyway.
+    """
+    pipe, one = begun.pipe, begun.attempt
+    assert pipe is not None, "only streams come here"
+    reader = pipe.reader
+    try:
+        first, begun.out = begun.out, b""
+        if sent.keeps:
+            sent.add(first)
+        if not reply.committed:
+            await reply.begin(first, booking.account)
+        elif first:
+            reply.write(first)
+        await _flow(begun.exchange, pipe, reply, sent, one)
+        last = b"" if pipe.failure is not None else pipe.last()
+        if pipe.failure is not None:
+            raise pipe.failure
+    except BaseException:  # a client that leaves is a cancellation
+        # What was used before it broke off is known here and nowhere else.
+        settle(booking, one, reader.settled_usage())
+        raise
+    settle(booking, one, reader.settled_usage())
+    booking.answered(one)
+    account = booking.account
+    await reply.end(last + pipe.tail(stream_note(account), account.usage if account.recovered else None))
+    begun.exchange.release()
+
+
+async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: Attempt) -> None:
+    """Forward to the end of the answer, or to the failure that the pipe then holds."""
+    feed, keeps = pipe.feed, sent.keeps
+
+    def forward(data: bytes) -> bool:
+        out = feed(data)
+        if not out:
+            return not pipe.over
+        if keeps:
+            sent.add(out)
+        return reply.write(out) and not pipe.over
+
+    try:
+        while not pipe.over:
+            if await exchange.pump(forward):
+                if not pipe.over and (out := pipe.close()):
+                    sent.add(out)
+                    reply.write(out)
+                return
+            if not pipe.over:
+                one.held = True
+                await reply.drained()
+    except ExchangeFailed:
+        # An upstream that fails after the answer was whole has merely ended.
+        if not pipe.reader.finished:
+            raise
+
+
+def _guessed(envelope: Envelope, begun: Begun) -> Usage:
+    """The usage of an answer whose provider reports none, or half of one: what is left out by its size."""
+    size = max(1, (len(begun.body) - FRAME_BYTES) // BYTES_PER_TOKEN)
+    return completed(begun.usage, input_estimate(envelope), 0 if envelope.operation is Operation.EMBEDDING else size)

@@ -1,0 +1,126 @@
+"""What follows a fault: the same deployment again, the next candidate, or the end. Pure.
+
+The table is that of architecture §4; a route may say otherwise for a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from headgate.types.fault import Fault, FaultClass
+from headgate.types.policy import Rule
+
+FIRST_PAUSE_S = 0.25
+MOST_PAUSE_S = 8.0
+"""Pauses before a retry double from the first to the longest, each drawn between half of it and all of it."""
+
+MOST_PATIENCE = 0.5
+MOST_WAIT_S = 30.0
+"""A wait that a provider asks for is kept only up to this part of the time that is left, and no longer than this."""
+
+
+class Step(StrEnum):
+    """What to do after a failed attempt."""
+
+    RETRY = "retry"
+    FALL_BACK = "fall_back"
+    STOP = "stop"
+
+
+_ONCE = Rule(retry=True, fall_back=True, most=1)
+_NEXT = Rule(retry=False, fall_back=True)
+_END = Rule(retry=False, fall_back=False)
+
+RULES: dict[FaultClass, Rule] = {
+    FaultClass.RATE_LIMITED: Rule(retry=True, fall_back=True),
+    FaultClass.OVERLOADED: _ONCE,
+    FaultClass.SERVER_ERROR: _ONCE,
+    FaultClass.CONNECT_FAILED: _ONCE,
+    FaultClass.RESET: _ONCE,
+    FaultClass.NO_FIRST_TOKEN: _NEXT,
+    FaultClass.STALLED: _NEXT,
+    FaultClass.TOTAL_TIMEOUT: _END,
+    FaultClass.QUOTA_EXHAUSTED: _NEXT,
+    FaultClass.BAD_CREDENTIAL: _NEXT,
+    FaultClass.MODEL_NOT_FOUND: _NEXT,
+    FaultClass.UNSUPPORTED: _NEXT,
+    FaultClass.CONTEXT_TOO_LONG: _NEXT,
+    FaultClass.CONTENT_FILTERED: _END,
+    FaultClass.BAD_REQUEST: _END,
+    FaultClass.BROKEN_STREAM: _NEXT,
+    FaultClass.SOFT_ERROR: _NEXT,
+}
+
+USEFUL = (
+    FaultClass.BAD_REQUEST,
+    FaultClass.CONTENT_FILTERED,
+    FaultClass.CONTEXT_TOO_LONG,
+    FaultClass.UNSUPPORTED,
+    FaultClass.RATE_LIMITED,
+    FaultClass.QUOTA_EXHAUSTED,
+    FaultClass.OVERLOADED,
+    FaultClass.MODEL_NOT_FOUND,
+    FaultClass.TOTAL_TIMEOUT,
+    FaultClass.NO_FIRST_TOKEN,
+    FaultClass.STALLED,
+    FaultClass.BROKEN_STREAM,
+    FaultClass.SOFT_ERROR,
+    FaultClass.SERVER_ERROR,
+    FaultClass.RESET,
+    FaultClass.CONNECT_FAILED,
+    FaultClass.BAD_CREDENTIAL,
+)
+"""Classes by how much they tell a client: first what it can mend itself, then what waiting mends, last what is the
+operator's."""
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """Where a request stands after a fault. Times in seconds; `draw` is a number from 0 to 1."""
+
+    tries: int
+    retries: int
+    left_s: float
+    has_next: bool
+    draw: float
+
+
+def rule_of(kind: FaultClass, own: Mapping[str, Rule] | None) -> Rule:
+    """What a class of faults allows; `own` are the route's rules."""
+    return (own or {}).get(kind) or RULES[kind]
+
+
+def next_step(fault: Fault, now: Situation, rule: Rule) -> tuple[Step, float]:
+    """What to do, and how long to wait before a retry.
+
+    A wait the provider asks for is kept where it fits and where nobody else is at hand; else the next candidate is
+    asked at once.
+    """
+    onward = Step.FALL_BACK if rule.fall_back and now.has_next else Step.STOP
+    most = now.retries if rule.most is None else min(now.retries, rule.most)
+    if not rule.retry or now.tries > most:
+        return onward, 0.0
+    wait_s = pause_s(now.tries, now.draw)
+    if fault.retry_after_s is not None:
+        if onward is Step.FALL_BACK:
+            # Somebody else can answer now.
+            return onward, 0.0
+        wait_s = max(wait_s, fault.retry_after_s)
+    elif fault.kind is FaultClass.RATE_LIMITED and onward is Step.FALL_BACK:
+        return onward, 0.0
+    if wait_s > min(now.left_s * MOST_PATIENCE, MOST_WAIT_S):
+        return onward, 0.0
+    return Step.RETRY, wait_s
+
+
+def pause_s(tries: int, draw: float) -> float:
+    """The pause before the next try, after so many."""
+    longest = min(FIRST_PAUSE_S * 2.0 ** (tries - 1), MOST_PAUSE_S)
+    return longest * (0.5 + 0.5 * draw)
+
+
+def most_useful(faults: list[Fault]) -> Fault:
+    """The fault that tells the client most; of several of a class the last."""
+    return min(reversed(faults), key=lambda fault: USEFUL.index(fault.kind))
