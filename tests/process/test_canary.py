@@ -133,11 +133,14 @@ def traffic(watched: Watched) -> str:
     for one in (DECLARED_KEY, key):
         for model in ("one/m", "two/n"):
             assert watched.chat(one, model, "hello") == 200
-            for failure in ("fail-401", "fail-400", "fail-500", "fail-garbage"):
+            for failure in ("fail-400", "fail-500", "fail-garbage"):
                 assert watched.chat(one, model, failure) >= 400
             watched.chat(one, model, "fail-cut", stream=True)
         assert watched.chat(one, "nobody-serves-this", "hello") == 404
         watched.leave(one)
+    for model in ("one/m", "two/n"):
+        # Last of all: a credential that was refused is not used again.
+        assert watched.chat(key, model, "fail-401") >= 400
     assert watched.chat(WRONG_KEY, "one/m", "hello") == 401
     return key
 

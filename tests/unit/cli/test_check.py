@@ -73,11 +73,11 @@ def test_a_good_file_ends_well_with_warnings_beside_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "h.yaml"
-    file.write_text("retries: 1\nproviders: {sandbox: {}}\n")
+    file.write_text("shared: redis://h:6379/0\nproviders: {sandbox: {}}\n")
     assert check(file, schema=False) == 0
     out, err = capsys.readouterr()
     assert "sandbox: inside Headgate, any model as sandbox/<id>, no credential" in out
-    assert err == f"warning: {file}:1: retries: not enforced yet: a failed attempt is not repeated\n"
+    assert err == f"warning: {file}:1: shared: not used yet: every process counts for itself\n"
 
 
 def test_a_bad_file_ends_with_two_and_every_problem_on_stderr(
