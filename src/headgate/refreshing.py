@@ -157,7 +157,7 @@ def _age_s(copy: Copy | None) -> float | None:
 
 
 def _as_before(model: ListedModel, known: Known) -> bool:
-    return bool(model.prices) and model.prices == known.last[model.id].prices
+    return bool(model.prices) and dict(model.prices) == dict(known.last[model.id].prices)
 
 
 def filled(listings: Iterable[Listing], env: Mapping[str, str]) -> list[Listing]:

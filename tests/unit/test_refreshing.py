@@ -142,9 +142,19 @@ async def test_a_figure_that_makes_no_sense_is_refused_by_name_and_no_price_beco
     assert served(asked, tmp_path, "m1").price == price(input="1.1", output="2")
 
 
-async def test_half_a_price_is_no_price(fake: FakeProvider, tmp_path: Path) -> None:
+async def test_a_price_of_0_is_refused_by_name_and_the_last_good_one_stays(fake: FakeProvider, tmp_path: Path) -> None:
     asked = document(fake.base_url)
     await refresh(asked, tmp_path)
+    for bad in (row("m0", "0", "0.000002"), row("m0", 0, 0)):
+        fake.always(good(bad))
+        report = await refresh(asked, tmp_path)
+        assert {one.reason for one in report.refusals} == {"zero"}
+        assert report.changes == ()
+        assert served(asked, tmp_path).price == price(input="1", output="2")
+
+
+async def test_half_a_price_is_no_price(fake: FakeProvider, tmp_path: Path) -> None:
+    asked = document(fake.base_url)
     fake.always(good(row("m0", "0", "0.000002")))
     await refresh(asked, tmp_path)
     assert served(asked, tmp_path).price == price()

@@ -23,6 +23,7 @@ from headgate.catalog.price_guards import (
     STRANGE,
     Reason,
     Refusal,
+    Weighed,
     Yardstick,
     usable,
     weigh,
@@ -208,7 +209,8 @@ def _judge_model(model: ListedModel, known: Known, refusals: list[Refusal]) -> t
     if free and any(price > 0 for price in yard.last.values()):
         refusals.append(Refusal(model.id, "free", Reason.OUTLIER, "is said to be free, and had a price before"))
         free, weighed = False, msgspec.structs.replace(weighed, sound=False)
-    prices, tiers, carried = weighed.prices, weighed.tiers, False
+    stay = _stay(weighed, last) if last is not None and _can_stay(last, yard.kind) else {}
+    prices, tiers, carried = weighed.prices + tuple(stay.items()), weighed.tiers, bool(stay)
     if not weighed.sound or _was_lost(model, weighed.prices, last):
         # What was good before stays, as a whole: half of a new price beside half of an old one is neither.
         carried = last is not None and bool(last.prices) and _can_stay(last, yard.kind)
@@ -224,6 +226,18 @@ def _judge_model(model: ListedModel, known: Known, refusals: list[Refusal]) -> t
         **_words(model, refusals),
     )
     return judged, carried
+
+
+def _stay(weighed: Weighed, last: ListedModel) -> dict[str, Decimal]:
+    """What the last good copy had of refused figures, where the base price is still the one they were beside.
+
+    Beside another one they are unknown: half of a new price and half of an old one are neither.
+    """
+    prices, before = dict(weighed.prices), dict(last.prices)
+    if not prices or any(prices.get(figure) != before.get(figure) for figure in (INPUT, OUTPUT)):
+        return {}
+    refused = [one.figure for one in weighed.refusals if one.reason is not Reason.OUTPUT_ON_EMBEDDING]
+    return {figure: before[figure] for figure in refused if figure in before}
 
 
 def _was_lost(model: ListedModel, prices: Prices, last: ListedModel | None) -> bool:

@@ -137,7 +137,7 @@ def _kept(model: ListedModel, yard: Yardstick, refusals: list[Refusal]) -> dict[
     kept: dict[str, Decimal] = {}
     for figure, value in model.prices:
         on_embedding = yard.kind == EMBEDDING and figure in WRITTEN
-        if value.is_finite() and value == 0 and (model.free or on_embedding):
+        if value.is_finite() and value == 0 and (model.free or on_embedding or _is_unsold(figure, yard.last)):
             continue
         fault = _fault(figure, value, yard.kind, yard.last.get(figure), yard.usual.get(figure))
         if on_embedding:
@@ -147,6 +147,11 @@ def _kept(model: ListedModel, yard: Yardstick, refusals: list[Refusal]) -> dict[
         else:
             refusals.append(Refusal(model.id, figure, *fault))
     return kept
+
+
+def _is_unsold(figure: str, last: Mapping[str, Decimal]) -> bool:
+    """Whether 0 says no more than that there is no such price: lists write it for all that a model does not do."""
+    return figure not in (INPUT, OUTPUT) and figure not in last
 
 
 def _fault(
@@ -202,8 +207,11 @@ def _tiers(
             return None
         passed = above
         prices: dict[str, Decimal] = {}
+        last = yard.tiers.get(above, {})
         for figure, value in tier.prices:
-            fault = _fault(figure, value, yard.kind, yard.tiers.get(above, {}).get(figure), base.get(figure))
+            if value.is_finite() and value == 0 and _is_unsold(figure, last):
+                continue
+            fault = _fault(figure, value, yard.kind, last.get(figure), base.get(figure))
             if fault is None and is_off(value, base.get(figure), OUTLIER_TIMES):
                 fault = (
                     Reason.BAD_TIER,

@@ -126,6 +126,41 @@ def test_a_cache_that_saves_nothing_takes_nothing_else_with_it() -> None:
     assert prices(judge([listed(prices=usd(input="1", output="2", cached_input="3"))], Known())) == BASE
 
 
+def test_0_is_refused_by_name_and_the_last_good_price_stays() -> None:
+    known = Known(last={"m": listed(prices=usd(input="1", output="2", cached_input="0.1"))})
+    for side, figure in (("input", INPUT), ("output", OUTPUT)):
+        judged = judge([listed(prices=usd(**{"input": "1", "output": "2"} | {side: "0"}))], known)
+        assert reasons(judged) == {figure: Reason.ZERO}
+        assert prices(judged) == BASE | {CACHED: "0.1"}
+        assert judged.carried == {"m"}
+
+
+def test_a_refused_figure_beside_a_price_that_is_the_same_stays_and_beside_another_is_unknown() -> None:
+    known = Known(last={"m": listed(prices=usd(input="1", output="2", cached_input="0.1"))})
+    same = judge([listed(prices=usd(input="1", output="2", cached_input="0"))], known)
+    assert reasons(same) == {CACHED: Reason.ZERO}
+    assert prices(same) == BASE | {CACHED: "0.1"}
+    assert same.carried == {"m"}
+    other = judge([listed(prices=usd(input="1.1", output="2", cached_input="0"))], known)
+    assert reasons(other) == {CACHED: Reason.ZERO}
+    assert prices(other) == {INPUT: "1.1", OUTPUT: "2"}
+    assert other.carried == frozenset()
+
+
+def test_what_stays_must_be_a_price_of_the_kind_that_the_model_is_now() -> None:
+    last = listed(prices=usd(input="1", output="2", cached_input="0.1", reasoning="6"))
+    now = listed(kind="embedding", prices=usd(input="1", output="2", cached_input="0.1", reasoning="6"))
+    assert prices(judge([now], Known(last={"m": last}))) == {INPUT: "1", CACHED: "0.1"}
+
+
+def test_0_for_what_nobody_had_a_price_of_is_nothing_to_speak_of() -> None:
+    tier = ListedTier(200_000, usd(input="2", output="4", cached_input="0"))
+    judged = judge([listed(prices=usd(input="1", output="2", cached_input="0", image="0"), tiers=(tier,))], Known())
+    assert judged.refusals == ()
+    assert prices(judged) == BASE
+    assert judged.models[0].tiers == (ListedTier(200_000, usd(input="2", output="4")),)
+
+
 def test_a_refused_price_stays_as_the_last_good_copy_had_it_as_a_whole() -> None:
     last = listed(input="1", output="2")
     judged = judge([listed(input="21", output="4")], Known(last={"m": last}))

@@ -50,6 +50,7 @@ def test_a_number_is_what_is_written_without_the_noise_of_a_float(text: str, exa
         ("0", "0"),
         ("0.00000125", "0.00000125"),
         ("15", "15"),
+        ("-0.5", "-0.5"),
         ("3.00", "3"),
         ("0.000000150000000000", "0.00000015"),
         ("123456789012", "123456789012"),
@@ -68,7 +69,7 @@ def test_a_plain_decimal_as_text_is_what_it_says(text: str, exact: str) -> None:
         ("-1e3", "float written as text"),
         ("0.00000017999999999999998", "float written as text"),
         ("1234567890123", "float written as text"),
-        ("-1", "not a number"),
+        ("--1", "not a number"),
         ("+1", "not a number"),
         (" 1", "not a number"),
         ("1 ", "not a number"),
@@ -78,8 +79,8 @@ def test_a_plain_decimal_as_text_is_what_it_says(text: str, exact: str) -> None:
         (".5", "not a number"),
         ("5.", "not a number"),
         ("", "not a number"),
-        ("NaN", "not a number"),
-        ("Infinity", "not a number"),
+        ("NaN", "not finite"),
+        ("-Infinity", "not finite"),
         ("1_000", "not a number"),
         ("١", "not a number"),
         ("0." + "0" * 50, "not a number"),
@@ -179,10 +180,13 @@ def test_a_field_that_cannot_be_read_is_told_with_its_place() -> None:
     assert problems == ["a.b: float written as text", "a.n: beyond any measure", "a.c.d: not a text"]
 
 
-def test_a_price_of_zero_is_none_unless_it_is_said_to_be_free() -> None:
-    fields = Fields({"p": 0}, [])
-    assert fields.price("p", PER_TOKEN) is None
-    assert fields.price("p", PER_TOKEN, free=True) == 0
+def test_a_price_of_0_or_less_is_given_as_it_stands_unless_it_stands_for_none() -> None:
+    problems: list[str] = []
+    fields = Fields({"a": 0, "b": "0.0", "c": "-0.000001", "d": "0.000001"}, problems)
+    names = tuple((name, name) for name in "abcde")
+    assert fields.prices(names, PER_TOKEN) == (("a", 0), ("b", 0), ("c", -1), ("d", 1))
+    assert fields.prices(names, PER_TOKEN, unset=Decimal(0)) == (("c", -1), ("d", 1))
+    assert problems == []
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def _multiplied(pricing: Fields, usd: Decimal | None) -> Prices:
     found: list[tuple[str, Decimal]] = []
     for name, price in _MULTIPLIERS:
         rate = pricing.figure(name)
-        if rate and usd is not None:
+        if rate is not None and usd is not None:
             product = times(usd, rate)
             coarse = len(rate.as_tuple().digits) >= _COARSE
             found.append((price, rounded(product, _COARSE - 1) if coarse else product))

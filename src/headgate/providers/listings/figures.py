@@ -32,13 +32,19 @@ TEN_THOUSANDTHS_PER_MTOK = Decimal("0.0001")
 PER_REQUEST = Decimal(1000)
 """US dollars for a request; the catalogue counts in thousands of them."""
 
+NOT_A_NUMBER = "not a number"
+FLOAT_TEXT = "float written as text"
+NOT_FINITE = "not finite"
+"""What NoFigure says of them."""
+
 _MOST = 30
 """Figures from 10^30 on, and those below 10^-30, are no figures; what is merely absurd is for others to judge."""
 
 _EXACT = Context(prec=100)
 _ROUNDED = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
-_PLAIN = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_PLAIN = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _FLOAT = re.compile(r"[+-]?[0-9]*\.?[0-9]+[eE][+-]?[0-9]+")
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
 class NoFigure(ValueError):
@@ -50,7 +56,7 @@ def figure(value: Any) -> Decimal:
     if isinstance(value, str):
         return _written(value)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise NoFigure("not a number")
+        raise NoFigure(NOT_A_NUMBER)
     exact = Decimal(value)
     if exact and abs(exact.adjusted()) >= _MOST:
         raise NoFigure("beyond any measure")
@@ -59,10 +65,12 @@ def figure(value: Any) -> Decimal:
 
 def _written(text: str) -> Decimal:
     if _PLAIN.fullmatch(text) is None:
-        raise NoFigure("float written as text" if _FLOAT.fullmatch(text) else "not a number")
+        if _NOT_FINITE.fullmatch(text):
+            raise NoFigure(NOT_FINITE)
+        raise NoFigure(FLOAT_TEXT if _FLOAT.fullmatch(text) else NOT_A_NUMBER)
     exact = plain(Decimal(text))
     if len(exact.as_tuple().digits) > DIGITS and _EXACT.normalize(exact) != _ROUNDED.plus(exact):
-        raise NoFigure("float written as text")
+        raise NoFigure(FLOAT_TEXT)
     return exact
 
 

@@ -36,7 +36,7 @@ def _model(fields: Fields, id: str) -> ListedModel:
     return ListedModel(
         id=id,
         kind=kind_of(architecture.words("output_modalities")),
-        prices=() if only is None else only.inner("pricing").prices(_PRICES, PER_MTOK, free=free),
+        prices=() if only is None else only.inner("pricing").prices(_PRICES, PER_MTOK),
         free=free,
         context_tokens=_agreed([host.tokens("context_length") for host in live]),
         capabilities=can,

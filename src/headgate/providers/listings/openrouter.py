@@ -41,7 +41,7 @@ def _model(fields: Fields, id: str) -> ListedModel:
     free = id.endswith(":free")
     pricing = fields.inner("pricing")
     dynamic = any(_is_dynamic(pricing, name) for name, _ in TOKEN_PRICES)
-    prices = () if dynamic else _prices(pricing, free=free)
+    prices = () if dynamic else _prices(pricing)
     tiers = () if dynamic else _tiers(pricing)
     can, lacks = _capabilities(fields)
     return ListedModel(
@@ -63,8 +63,8 @@ def _is_dynamic(pricing: Fields, name: str) -> bool:
     return isinstance(value, (str, int, Decimal)) and value in _DYNAMIC
 
 
-def _prices(pricing: Fields, *, free: bool = False) -> Prices:
-    return pricing.prices(_TOKEN_PRICES, PER_TOKEN, free=free) + pricing.prices(_REQUEST_PRICES, PER_REQUEST)
+def _prices(pricing: Fields) -> Prices:
+    return pricing.prices(_TOKEN_PRICES, PER_TOKEN) + pricing.prices(_REQUEST_PRICES, PER_REQUEST)
 
 
 def _tiers(pricing: Fields) -> tuple[ListedTier, ...]:

@@ -8,6 +8,8 @@ id; that they are for a million tokens was not seen in its documentation.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from headgate.providers.listings.figures import PER_MTOK
@@ -21,6 +23,7 @@ _TOGETHER: Names = (
     ("cachedInput", "cached_input_usd_per_mtok"),
 )
 _HYPERBOLIC: Names = (("input_price", "input_usd_per_mtok"), ("output_price", "output_usd_per_mtok"))
+_UNSET = Decimal(0)
 _KINDS = {
     "chat": "chat",
     "language": "completion",
@@ -56,7 +59,7 @@ def _together_model(fields: Fields, id: str) -> ListedModel:
     return ListedModel(
         id=id,
         kind=_KINDS.get(fields.text("type") or ""),
-        prices=fields.inner("pricing").prices(_TOGETHER, PER_MTOK),
+        prices=fields.inner("pricing").prices(_TOGETHER, PER_MTOK, unset=_UNSET),
         context_tokens=fields.tokens("context_length"),
     )
 

@@ -124,17 +124,15 @@ class Fields:
             self.tell(name, str(error))
             return None
 
-    def price(self, name: str, unit: Decimal, *, free: bool = False) -> Decimal | None:
-        """A price in US dollars for a million tokens. A price of 0 is none, except where the provider says free."""
+    def price(self, name: str, unit: Decimal) -> Decimal | None:
+        """A price in US dollars for a million tokens. 0 and less are given as they stand, for others to refuse."""
         found = self.figure(name)
-        if found is None or not (found or free):
-            return None
-        return times(found, unit)
+        return None if found is None else times(found, unit)
 
-    def prices(self, names: Names, unit: Decimal, *, free: bool = False) -> Prices:
-        """The prices of these fields, as far as they are there."""
-        found = ((price, self.price(name, unit, free=free)) for name, price in names)
-        return tuple((price, usd) for price, usd in found if usd is not None)
+    def prices(self, names: Names, unit: Decimal, *, unset: Decimal | None = None) -> Prices:
+        """The prices of these fields, as far as they are there; `unset` is what stands where the provider has none."""
+        found = ((price, self.price(name, unit)) for name, price in names)
+        return tuple((price, usd) for price, usd in found if usd is not None and usd != unset)
 
     def switches(self, table: Mapping[str, str]) -> tuple[frozenset[str], frozenset[str]]:
         """Fields that are true or false → the capabilities the model has, and those it has not."""
@@ -213,7 +211,7 @@ def _finished(model: ListedModel, problems: list[str]) -> ListedModel:
     """With what follows from the rest: whoever has a price for cached tokens has a cache, whoever has no tools cannot
     call two at once, and the window given again is no limit of the answer. What a list both says and denies is said."""
     can, lacks = model.capabilities, model.lacks - model.capabilities
-    if any(name == "cached_input_usd_per_mtok" for name, _ in model.prices):
+    if any(name == "cached_input_usd_per_mtok" and usd > 0 for name, usd in model.prices):
         can |= {"prompt_cache"}
     if "tools" in lacks:
         lacks |= {"parallel_tools"} - can

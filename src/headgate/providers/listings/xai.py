@@ -7,6 +7,8 @@ threshold of 0 means that there is none. The list holds what the credential may 
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from headgate.providers.listings.figures import CENTS_PER_100M
 from headgate.providers.listings.reading import Fields, Names, decode, items_of, models_of
 from headgate.providers.listings.words import inputs_of, kind_of
@@ -18,6 +20,7 @@ _PRICES: Names = (
     ("cached_prompt_text_token_price", "cached_input_usd_per_mtok"),
 )
 _LONG: Names = tuple((f"{name}_long_context", price) for name, price in _PRICES)
+_AS_USUAL = Decimal(0)
 _SEEN = frozenset({"vision", "audio_in"})
 
 
@@ -28,7 +31,7 @@ def xai(data: bytes, ask: Ask) -> ListPage:
 
 def _model(fields: Fields, id: str) -> ListedModel:
     above = fields.tokens("long_context_threshold")
-    long = fields.prices(_LONG, CENTS_PER_100M)
+    long = fields.prices(_LONG, CENTS_PER_100M, unset=_AS_USUAL)
     inputs = fields.words("input_modalities")
     can = inputs_of(inputs)
     return ListedModel(
