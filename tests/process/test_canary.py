@@ -30,6 +30,8 @@ WRONG_KEY = "hg-canary-of-a-wrong-key-5b6c88"
 
 DOCUMENT = """\
 {store}
+retries: 0
+health: {{failures: 100}}
 keys: [{{name: declared, secret: {key}, budget: {{usd: "100", per: day}}}}]
 providers:
   one:
@@ -138,9 +140,8 @@ def traffic(watched: Watched) -> str:
             watched.chat(one, model, "fail-cut", stream=True)
         assert watched.chat(one, "nobody-serves-this", "hello") == 404
         watched.leave(one)
-    for model in ("one/m", "two/n"):
-        # Last of all: a credential that was refused is not used again.
-        assert watched.chat(key, model, "fail-401") >= 400
+    # Last of all: a credential that was refused is not used again.
+    assert watched.chat(key, "two/n", "fail-401") >= 400
     assert watched.chat(WRONG_KEY, "one/m", "hello") == 401
     return key
 
@@ -188,7 +189,7 @@ def test_no_secret_and_no_word_of_a_conversation_is_anywhere_it_can_be_read(home
         # While it runs: journal, database and its log are all there.
         kept = bytes_of(home.data)
         assert b"HGj1" in kept, "the journal was empty when it was searched"
-        assert b"fail" not in kept.replace(b"failed", b""), "something of a prompt is kept"
+        assert b"fail" not in kept.replace(b"failed", b"").replace(b"failing", b""), "something of a prompt is kept"
     kept += bytes_of(home.data)
     exports = "".join(ledger(home, *verb).stdout for verb in (["export"], ["export", "--format", "csv"], ["sums"]))
     assert exports.count("req_") > 20, "the export was empty when it was searched"

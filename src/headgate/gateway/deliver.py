@@ -90,15 +90,15 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
 
 async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: Attempt) -> None:
     """Forward to the end of the answer, or to the failure that the pipe then holds."""
-    feed, keeps = pipe.feed, sent.keeps
+    feed, write, add = pipe.feed, reply.write, sent.add if sent.keeps else None
 
     def forward(data: bytes) -> bool:
         out = feed(data)
         if not out:
             return not pipe.over
-        if keeps:
-            sent.add(out)
-        return reply.write(out) and not pipe.over
+        if add is not None:
+            add(out)
+        return write(out) and not pipe.over
 
     try:
         while not pipe.over:

@@ -45,13 +45,16 @@ class Pipe:
         return self._held.holding
 
     def feed(self, data: bytes) -> bytes:
-        reader, held = self.reader, self._held
+        reader = self.reader
         out = reader.feed(data)
-        if out:
-            if self._seam is not None:
-                out = self._seam.feed(out)
-            out = held.feed(out)
-        if reader.ended or reader.failure is not None or held.failure is not None or self._has_diverged:
+        if self._seam is not None:
+            out = self._seam.feed(out)
+            self.over = self._seam.diverged is not None
+        # Nearly no event has to do with tools, and looking is cheaper here than a call.
+        if self._held.holding or out.find(b"_call") >= 0 or out.find(b"\\u00") >= 0:
+            out = self._held.feed(out)
+            self.over = self.over or self._held.failure is not None
+        if reader.ended or reader.failure is not None:
             self.over = True
         return out
 
@@ -63,10 +66,6 @@ class Pipe:
             out = self._held.feed(out)
         self.over = self.over or self.failure is not None
         return out
-
-    @property
-    def _has_diverged(self) -> bool:
-        return self._seam is not None and self._seam.diverged is not None
 
     def last(self) -> bytes:
         """What was kept back to the end of an answer that is whole. Look at `failure` afterwards."""
