@@ -39,7 +39,7 @@ class Sum(msgspec.Struct):
     """Requests that are served, what those of known price would cost together, and how many have no known price."""
 
     requests: int = 0
-    expected_cost_pusd: int = 0
+    known_cost_pusd: int = 0
     unknown_price: int = 0
 
     def add(self, cost_pusd: int | None) -> None:
@@ -47,7 +47,12 @@ class Sum(msgspec.Struct):
         if cost_pusd is None:
             self.unknown_price += 1
         else:
-            self.expected_cost_pusd += cost_pusd
+            self.known_cost_pusd += cost_pusd
+
+    def told(self) -> dict[str, Any]:
+        """The sum for programs: as a whole it is null as long as a part of it is unknown."""
+        whole = None if self.unknown_price else self.known_cost_pusd
+        return {"expected_cost_pusd": whole, **msgspec.structs.asdict(self)}
 
 
 class Totals(msgspec.Struct):
@@ -169,8 +174,8 @@ def as_object(totals: Totals) -> dict[str, Any]:
         "with_recorded_usage": totals.recorded,
         "policies": {
             order: {
-                **msgspec.structs.asdict(totals.policies[order]),
-                "deployments": {name: msgspec.structs.asdict(one) for name, one in totals.deployments[order].items()},
+                **totals.policies[order].told(),
+                "deployments": {name: one.told() for name, one in totals.deployments[order].items()},
             }
             for order in POLICIES
         },
@@ -208,4 +213,4 @@ def lines_of(totals: Totals) -> list[str]:
 
 def _cells(one: Sum) -> tuple[str, str, str]:
     known = one.requests > one.unknown_price or not one.requests
-    return str(one.requests), render_usd(one.expected_cost_pusd) if known else "unknown", str(one.unknown_price)
+    return str(one.requests), render_usd(one.known_cost_pusd) if known else "unknown", str(one.unknown_price)

@@ -145,10 +145,12 @@ def test_a_file_is_priced_under_every_policy(documented: Verbs) -> None:
     assert near["requests"] == 3
     # The second request has no recorded usage: about its bytes over four, and ten tokens of answer.
     assert 10 * 2_000_000 < near["expected_cost_pusd"] - recorded < 10 * 2_000_000 + 60 * 1_000_000
-    assert ordered["deployments"]["far/c"] == {"requests": 1, "expected_cost_pusd": 0, "unknown_price": 1}
-    assert ordered["unknown_price"] == 1
-    cheapest = sums["policies"]["cheapest"]
-    assert cheapest["expected_cost_pusd"] <= ordered["expected_cost_pusd"]
+    unknown = {"requests": 1, "expected_cost_pusd": None, "known_cost_pusd": 0, "unknown_price": 1}
+    assert ordered["deployments"]["far/c"] == unknown
+    assert near["known_cost_pusd"] == near["expected_cost_pusd"]
+    assert (ordered["unknown_price"], ordered["expected_cost_pusd"]) == (1, None)
+    assert ordered["known_cost_pusd"] == near["known_cost_pusd"]
+    assert sums["policies"]["cheapest"]["known_cost_pusd"] <= ordered["known_cost_pusd"]
     assert sums["unreadable"] == {"lines": 0, "first": []}
 
 
