@@ -268,10 +268,13 @@ def _explore(scored: list[Scored], order: Order, limit: float, asked: Asked) -> 
 def _promises(one: Scored, best: Scored, order: Order, limit: float, now: float) -> bool:
     """Whether a candidate may well be what the policy looks for, as little as is known of it."""
     facts = one.option.facts
-    if order is not Order.CHEAPEST and not facts.startled and facts.least_s(one.size.written, now) >= limit:
-        return False
-    if order is Order.FASTEST:
-        return True
+    if order is not Order.CHEAPEST:
+        least = 0.0 if facts.startled else facts.least_s(one.size.written, now)
+        if least >= limit:
+            return False
+        # For `balanced` somebody so much faster moves the limit itself, whatever it costs.
+        if order is Order.FASTEST or best.time > BALANCE * least:
+            return True
     cost = least_cost(one.option.candidate.deployment.offer, one.size, facts, now)
     return cost is not None and best.figures.cost_pusd is not None and cost < best.figures.cost_pusd
 

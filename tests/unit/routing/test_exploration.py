@@ -78,6 +78,17 @@ def test_what_was_known_grows_old_and_is_looked_at_again() -> None:
     assert first(quick, slow, draw=EXPLORE, now=later) == "quick", "a slower one costs more time, and has fewer tries"
 
 
+def test_balanced_looks_again_at_a_dearer_one_that_would_move_its_limit() -> None:
+    later = NOW + 3_600
+    usual, swift = Seller("usual", 1).answers(3.0, 30, at=later - 30), Seller("swift", 9).answers(15.0, 30)
+    assert first(usual, swift, order=Order.BALANCED, draw=0.0, now=later) == "swift"
+    swift.answers(2.5, 30, at=later - 30)
+    assert first(usual, swift, order=Order.BALANCED, draw=0.0, now=later) == "usual", "it is dearer and no such gain"
+    swift.facts.answered(0.1, 0.2, 500, later - 20)
+    assert swift.facts.startled
+    assert first(usual, swift, order=Order.BALANCED, draw=0.0, now=later) == "swift"
+
+
 def test_nobody_is_tried_twice_at_a_time_or_within_seconds() -> None:
     quick, vague = Seller("quick").answers(1.0, 30), Seller("vague").answers(1.5)
     vague.facts.begin(600, NOW - 20)
