@@ -52,21 +52,20 @@ class Pair:
 
 
 @asynccontextmanager
-async def pair(route: str = "", more: str = "", capable: str = "") -> AsyncIterator[Pair]:
+async def pair(route: str = "", capable: str = "", key: str = "") -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
         one, two = await stack.enter_async_context(FakeProvider()), await stack.enter_async_context(FakeProvider())
         for fake in (one, two):
             fake.always(completion(**USAGE))
         price = f'input_usd_per_mtok: "1", output_usd_per_mtok: "1"{capable}'
         document = f"""
-keys: [{{name: all, secret: {KEY}}}]
+keys: [{{name: all, secret: {KEY}{key}}}]
 providers:
   first: {{dialect: openai, base_url: {one.base_url}, models: [{{id: m, {price}}}]}}
   second: {{dialect: openai, base_url: {two.base_url}, models: [{{id: m, {price}}}]}}
 models:
   pair: {{targets: [first/m], fallback: [second/m]{route}}}
   alone: {{targets: [first/m]{route}}}
-{more}
 """
         yield Pair(await stack.enter_async_context(running(document)), one, two)
 
@@ -308,3 +307,18 @@ async def test_a_client_that_leaves_takes_every_attempt_along() -> None:
         (entry,) = there.gateway.ledger.entries
     assert entry.outcome == "disconnected"
     assert [one.result for one in entry.attempts] == ["cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize(("usd", "whole"), [("0.009", True), ("0.006", False)])
+async def test_a_second_answer_is_given_only_where_the_budget_can_pay_for_both(usd: str, whole: bool) -> None:
+    """One answer of at most a thousand tokens costs half a cent at the worst; a broken one and its rest twice that."""
+    async with pair(key=f', budget: {{usd: "{usd}", per: total}}') as there:
+        there.first.always(cut("Hel", "lo"))
+        there.second.always(
+            stream("Hello, world.", tail=[{"object": "chat.completion.chunk", "choices": [], "usage": USAGE}])
+        )
+        text, ended, note = await there.text(max_tokens=3000)
+        (entry,) = there.gateway.ledger.entries
+    assert (ended, "recovered" in note) == (whole, whole)
+    assert text == ("Hello, world." if whole else "Hello")
+    assert 0 < entry.charged_pusd < float(usd) * 10**12

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from headgate.ledger.budget import BudgetHold, Budgets
+from headgate.ledger.budget import BudgetExceeded, BudgetHold, Budgets
 from headgate.ledger.limits import Limiter, LimitHold
 from headgate.routing.explain import plan_row
 from headgate.routing.requirements import Extent
@@ -60,6 +60,7 @@ class Booking:
         "extent",
         "limits",
         "model",
+        "more",
         "plan",
         "stream",
     )
@@ -83,11 +84,28 @@ class Booking:
         self.extent = NOTHING
         self.limits: LimitHold | None = None
         self.budget: BudgetHold | None = None
+        self.more: list[BudgetHold] = []
         self.closed = False
         self._books = books
         self._principal = principal
         self._operation = operation
         self._arrived = arrived
+
+    async def set_aside_another(self) -> bool:
+        """Reserve the worst of one more answer; whether that was possible. A key without a budget need not."""
+        if self.budget is None:
+            return True
+        try:
+            hold = await self._books.budgets.reserve(
+                self._principal.allowances, self.budget.reserved_pusd, self.at_us / 1_000_000
+            )
+        except BudgetExceeded:
+            return False
+        if self.closed:
+            hold.release()
+            return False
+        self.more.append(hold)
+        return True
 
     def answered(self, attempt: Attempt) -> None:
         """The whole answer is there, and its last bytes go out next: from here on nothing of it can be lost."""
@@ -103,6 +121,8 @@ class Booking:
         now = self.clock()
         account, principal = self.account, self._principal
         charged = self._charge(principal.scopes)
+        for hold in self.more:
+            hold.release()
         if self.limits is not None:
             if account.usage is None:
                 self.limits.release()

@@ -29,6 +29,10 @@ HOLD_ALL = "full"
 """Streams are held until they are whole."""
 
 
+TICK_S = 0.01
+"""The loop tells the time in milliseconds: who sleeps until a moment must not wake just before it."""
+
+
 class Means:
     """What requests are served with, and what outlives them. `draw` gives numbers from 0 to 1."""
 
@@ -110,7 +114,7 @@ class Ladder:
                 step, wait_s = next_step(fault, self._situation(place, tries), self._rule(fault, place))
                 if step is not Step.RETRY:
                     raise
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(wait_s + TICK_S)
                 if not self._is_ready(place, self.booking.clock()):
                     raise
 
@@ -206,11 +210,8 @@ class Ladder:
         return route.provider_timeouts.get(upstream.provider, route.timeouts)
 
     def late_s(self, place: int) -> float | None:
-        """When an attempt without content is late enough for somebody else to be asked as well; None: never.
-
-        A key with a budget has the worst of one answer set aside, and not that of two at once.
-        """
-        if self.booking.budget is not None or not self.has_next:
+        """When an attempt without content is late enough for somebody else to be asked as well; None: never."""
+        if not self.has_next:
             return None
         candidate, route = self.plan.candidates[place], self.plan.routes[place]
         deployment = candidate.deployment

@@ -24,6 +24,13 @@ async def climb(ladder: Ladder) -> Running:
     raise ladder.verdict()
 
 
+async def _climb_beside(ladder: Ladder) -> Running:
+    """The rest of the ladder, for an attempt that is late; what a second answer may cost has to be there too."""
+    if not await ladder.booking.set_aside_another():
+        raise ladder.verdict()
+    return await climb(ladder)
+
+
 class Race:
     """One attempt, and from a moment on the rest of the ladder beside it."""
 
@@ -58,7 +65,7 @@ class Race:
     def _start(self) -> None:
         if self._ladder.has_next:
             self._ladder.count_rival(self._place)
-            self._rival = asyncio.get_running_loop().create_task(climb(self._ladder))
+            self._rival = asyncio.get_running_loop().create_task(_climb_beside(self._ladder))
             self._rival.add_done_callback(self._heard)
 
     def _heard(self, rival: asyncio.Task[Running]) -> None:

@@ -24,11 +24,8 @@ REPEATS = "prefix_prefill"
 
 
 async def go_on(ladder: Ladder, sent: Sent, reply: Reply, fault: Fault) -> None:
-    """Carry on an answer that broke off with a fault. Raises that fault when nobody can.
-
-    A key with a budget has the worst of one answer set aside: what a second one costs beyond it is not known to fit.
-    """
-    while sent.keeps and ladder.booking.budget is None:
+    """Carry on an answer that broke off with a fault. Raises that fault when nobody can, or no budget pays for it."""
+    while sent.keeps and await ladder.booking.set_aside_another():
         said = Said.of(sent.runs)
         if not said.recoverable or (place := ladder.take()) is None:
             break
