@@ -246,7 +246,7 @@ class RefreshTimer:
         ]
 
     def _note(self, wanted: Wanted, report: Report) -> None:
-        self._schedule.tried(wanted.key, self._loop.time(), failed=report.failed is not None)
+        self._schedule.tried(wanted.key, self._loop.time(), failed=report.failed is not None or bool(report.partly))
         # What is wrong with a list is mostly wrong with the next one too; it is told again when it changes.
         refused = frozenset((one.id, one.figure) for one in report.refusals)
         found = report.failed[0] if report.failed else refused | {reason for reason, _ in report.partly}

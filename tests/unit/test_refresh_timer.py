@@ -142,6 +142,17 @@ async def test_a_list_that_fails_is_tried_again_told_once_and_changes_nothing(
     assert "is not used, empty" in said[0].message
 
 
+async def test_a_provider_of_whose_lists_one_fails_is_asked_again_long_before_the_next_time(
+    fake: FakeProvider, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.always(lambda request: json_reply({}, 500) if request.path.endswith("/list") else good())
+    gateway = Gateway(document(fake.base_url, "deepinfra"), store, tmp_path)
+    with caplog.at_level(logging.WARNING, "headgate"):
+        async with gateway.running():
+            await fake.until(lambda fake: len(fake.requests) >= 6)
+    assert [record.message.count("a part of it was not read") for record in caplog.records] == [1]
+
+
 async def test_a_server_of_the_operators_own_that_has_no_list_is_nothing_to_warn_of(
     fake: FakeProvider, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,6 +28,7 @@ from headgate.catalog.price_guards import (
     usable,
     weigh,
 )
+from headgate.providers.listings.figures import FLOAT_TEXT, NOT_A_NUMBER, NOT_FINITE
 from headgate.types.deployment import Offer
 from headgate.types.listing import ListedModel, ListedTier, Prices
 
@@ -40,6 +41,11 @@ SHRINKS_FROM = 10
 STRANGE_FROM = 5
 STRANGE_SHARE = 5
 _MAX_WORD = 40
+_UNREAD = {
+    NOT_A_NUMBER: Reason.NOT_A_NUMBER,
+    FLOAT_TEXT: Reason.FLOAT_TEXT,
+    NOT_FINITE: Reason.NOT_FINITE,
+}
 _FIRST_YEAR, _LAST_YEAR = 2020, 2100
 
 
@@ -204,7 +210,7 @@ def _judge_model(model: ListedModel, known: Known, refusals: list[Refusal]) -> t
     yard = _yardstick(model, last, offer, known)
     weighed = weigh(model, yard)
     refusals += weighed.refusals
-    refusals += [Refusal(model.id, "", Reason.UNREADABLE, words[:200]) for words in model.problems]
+    refusals += [_unread(model.id, problem) for problem in model.problems]
     free = model.free and not weighed.prices
     if free and any(price > 0 for price in yard.last.values()):
         refusals.append(Refusal(model.id, "free", Reason.OUTLIER, "is said to be free, and had a price before"))
@@ -226,6 +232,14 @@ def _judge_model(model: ListedModel, known: Known, refusals: list[Refusal]) -> t
         **_words(model, refusals),
     )
     return judged, carried
+
+
+def _unread(id: str, problem: str) -> Refusal:
+    """What the reader of a list could not read (`pricing.input: not a number`), under the name of its reason."""
+    figure, colon, words = problem.partition(": ")
+    if not colon:
+        figure, words = "", problem
+    return Refusal(id, figure[:_MAX_WORD], _UNREAD.get(words, Reason.UNREADABLE), words[:200])
 
 
 def _stay(weighed: Weighed, last: ListedModel) -> dict[str, Decimal]:

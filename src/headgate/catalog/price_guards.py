@@ -42,6 +42,8 @@ class Reason(StrEnum):
 
     NEGATIVE = "negative"
     NOT_FINITE = "not_finite"
+    NOT_A_NUMBER = "not_a_number"
+    FLOAT_TEXT = "float_text"
     ZERO = "zero"
     ABOVE_CEILING = "above_ceiling"
     BELOW_FLOOR = "below_floor"

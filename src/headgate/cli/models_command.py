@@ -108,10 +108,13 @@ def refresh(
     provider: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this provider's list; may be repeated.")
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print every change and every figure that is not used.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch what providers publish about their models. A running gateway takes it up by itself."""
     from headgate.cli.models_refresh import refresh_lists
 
-    raise typer.Exit(refresh_lists(config, provider, as_json=as_json))
+    raise typer.Exit(refresh_lists(config, provider, verbose=verbose, as_json=as_json))

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from headgate.catalog.changes import Change
+from headgate.catalog.guards import Refusal
 from headgate.cli.offline import hint, print_object, told_plainly
 from headgate.cli.options import Mistake
 from headgate.cli.session import Session, open_session
@@ -24,10 +25,13 @@ from headgate.upstream.origin import ProxyVariableError, check_proxy_variables
 OK = 0
 SOME_FAILED = 1
 MOST_CHANGES = 20
+MOST_REFUSALS = 10
 
 
-def refresh_lists(config: Path | None, providers: list[str] | None, *, as_json: bool) -> int:
+def refresh_lists(config: Path | None, providers: list[str] | None, *, verbose: bool, as_json: bool) -> int:
     """Fetch, keep what is good, and print a report on each list. Returns the exit code: 0, or 1 when one failed.
+
+    `verbose` prints every change and every figure that is not used, not only the first ones.
 
     Credentials of the store count as they do for a gateway. Raises typer.Exit with code 2, after saying why, for what
     the operator must mend.
@@ -43,7 +47,7 @@ def refresh_lists(config: Path | None, providers: list[str] | None, *, as_json: 
         if as_json:
             print_object([_told(report) for report in reports])
         else:
-            for line in _lines(reports):
+            for line in _lines(reports, verbose):
                 print(line)
     return SOME_FAILED if any(report.failed for report in reports) else OK
 
@@ -67,18 +71,26 @@ def _check_proxies() -> None:
         raise Mistake(str(error)) from None
 
 
-def _lines(reports: tuple[Report, ...]) -> list[str]:
+def _lines(reports: tuple[Report, ...], verbose: bool) -> list[str]:
     lines = []
     for report in reports:
-        changes = report.changes
-        lines += [words(report), *map(_change, changes[:MOST_CHANGES])]
-        if len(changes) > MOST_CHANGES:
-            lines.append(f"  and {len(changes) - MOST_CHANGES} more; `headgate models show` has those of a model")
+        changes, refusals = report.changes, report.refusals
+        told, refused = (len(changes), len(refusals)) if verbose else (MOST_CHANGES, MOST_REFUSALS)
+        lines += [words(report), *map(_change, changes[:told])]
+        if len(changes) > told:
+            lines.append(f"  and {len(changes) - told} more; `headgate models show` has those of a model")
+        lines += map(_refusal, refusals[:refused])
+        if len(refusals) > refused:
+            lines.append(f"  and {len(refusals) - refused} more that are not used; --verbose prints all")
     return lines or ["no provider here publishes a list"]
 
 
 def _change(one: Change) -> str:
     return shorten(f"  {one.id or 'the list'} {one.figure}: {one.before or '-'} → {one.after or '-'}", 300)
+
+
+def _refusal(one: Refusal) -> str:
+    return shorten(f"  not used: {one.id} {one.figure or '-'}, {one.reason}: {one.words}", 400)
 
 
 def _told(report: Report) -> dict[str, Any]:

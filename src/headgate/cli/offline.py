@@ -30,7 +30,8 @@ from headgate.types.secret import Secret
 from headgate.types.snapshot import Snapshot
 from headgate.wire import json
 
-READER_GONE = 1
+READER_GONE = 141
+"""As a program that the signal of a closed pipe ends (128 and 13); 1 would say what was found."""
 GAP = "  "
 _EMPTY = Everything(revision=0, workspaces=(), tokens=(), keys=(), budgets=(), credentials=(), routes=())
 _UNIX = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")

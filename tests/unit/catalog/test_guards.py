@@ -82,7 +82,9 @@ FIGURES_REFUSED: dict[str, tuple[dict[str, Any], str, Reason]] = {
     "a date of long ago": ({"retires_on": "0001-01-01"}, "retires_on", Reason.BAD_DATE),
     "a date in another shape": ({"retires_on": "20261126"}, "retires_on", Reason.BAD_DATE),
     "a name with a line break": ({"quantization": "fp\n8"}, "quantization", Reason.BAD_WORD),
-    "what the reader could not read": ({"problems": ("pricing.input: 'x'",)}, "", Reason.UNREADABLE),
+    "what the reader could not read": ({"problems": ("full: in words that are not known",)}, "full", Reason.UNREADABLE),
+    "what the reader says without a place": ({"problems": ("odd",)}, "", Reason.UNREADABLE),
+    "no number": ({"problems": ("pricing.input: not a number",)}, "pricing.input", Reason.NOT_A_NUMBER),
 }
 
 

@@ -131,7 +131,7 @@ def test_a_reader_that_leaves_is_no_traceback(documented: Verbs) -> None:
         running.stdout.read(10)
         running.stdout.close()
         assert running.stderr.read() == b""
-        assert running.wait(TIMEOUT_S) == 1
+        assert running.wait(TIMEOUT_S) == 141
 
 
 def test_models_in_use_that_retire_are_warned_of_with_what_to_use(documented: Verbs) -> None:
@@ -176,9 +176,14 @@ def test_show_tells_every_offer_with_all_prices_and_sources(documented: Verbs) -
 
 class _List(BaseHTTPRequestHandler):
     models: tuple[str, ...] = ("one", "two")
+    prompts: dict[str, str] = {}
 
     def do_GET(self) -> None:
-        body = json.dumps({"object": "list", "data": [{"id": id, "object": "model"} for id in self.models]}).encode()
+        rows: list[dict[str, Any]] = [{"id": id, "object": "model"} for id in self.models]
+        for row in rows:
+            if row["id"] in self.prompts:
+                row["pricing"] = {"prompt": self.prompts[row["id"]], "completion": "0.000002"}
+        body = json.dumps({"object": "list", "data": rows}).encode()
         self.send_response(200 if self.path == "/v1/models" else 404)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
@@ -198,7 +203,7 @@ def own_list() -> Iterator[int]:
     server.shutdown()
     thread.join()
     server.server_close()
-    _List.models = ("one", "two")
+    _List.models, _List.prompts = ("one", "two"), {}
 
 
 def test_refresh_fetches_a_list_that_then_counts(verbs: Verbs, own_list: int) -> None:
@@ -219,6 +224,27 @@ def test_refresh_fetches_a_list_that_then_counts(verbs: Verbs, own_list: int) ->
     [change] = verbs.gives("models", "show", "mybox/three")["changes"]
     assert (change["provider"], change["figure"], change["before"]) == ("mybox", "model", None)
     assert "mybox/three  model  - → listed" in verbs.does("models", "show", "mybox/three").stdout
+
+
+def test_refresh_names_the_figures_that_are_not_used_and_why(verbs: Verbs, own_list: int) -> None:
+    address = f"http://127.0.0.1:{own_list}/v1"
+    verbs.write(f"providers: {{sambanova: {{api_key: made-up, base_url: '{address}', dialect: openai}}}}\n")
+    wrong = [("-0.000001", "input_usd_per_mtok"), ("1e-6", "pricing.prompt"), ("NaN", "pricing.prompt")]
+    reasons = ["negative", "float_text", "not_finite"]
+    _List.prompts = {f"m{number}": prompt for number, (prompt, _) in enumerate(wrong)}
+    _List.models = (*_List.prompts, *(f"m{number}" for number in range(3, 12)))
+    _List.prompts |= {id: "0" for id in _List.models[3:]}
+    lines = verbs.does("models", "refresh").stdout.splitlines()
+    told = [line for line in lines if line.startswith("  not used: ")]
+    for number, ((_, figure), reason) in enumerate(zip(wrong, reasons, strict=True)):
+        assert told[number].startswith(f"  not used: m{number} {figure}, {reason}: ")
+    assert len(told) == 10
+    assert "  and 2 more that are not used; --verbose prints all" in lines
+    every = verbs.does("models", "refresh", "--verbose").stdout
+    assert every.count("  not used: ") == 12
+    [report] = verbs.gives("models", "refresh")
+    assert [one["reason"] for one in report["refusals"]] == [*reasons, *["zero"] * 9]
+    assert {*report["refusals"][0]} == {"id", "figure", "reason", "words"}
 
 
 def test_a_list_that_cannot_be_fetched_is_exit_code_1(verbs: Verbs, own_list: int) -> None:
