@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
+import msgspec
 import uvicorn
 
-from headgate.bookkeeping import Kept, keep_books
+from headgate.bookkeeping import HealthWatch, Kept, keep_books
 from headgate.catalog.copies import Shelf
 from headgate.catalog.schedule import Timing
 from headgate.config.load import Loaded
@@ -28,6 +29,7 @@ from headgate.gateway.gateway import Gateway
 from headgate.ledger.journal import Journal
 from headgate.publishing import Publisher, StoreWatcher
 from headgate.refreshing import Refresher, RefreshTimer
+from headgate.routing.health import Health
 from headgate.routing.observed import Observed
 from headgate.settings import Settings
 from headgate.store.engine import Store
@@ -95,6 +97,14 @@ def _tell_of_cut(record: logging.LogRecord) -> bool:
     return False
 
 
+class Learned(msgspec.Struct, frozen=True, eq=False):
+    """What traffic has taught of deployments and met there, by the seconds of a clock."""
+
+    observed: Observed
+    health: Health
+    clock: Callable[[], float]
+
+
 async def run(
     loaded: Loaded,
     *,
@@ -132,9 +142,11 @@ async def run(
             complain=log.warning,
         )
         pool = Pool()
-        observed = Observed()
-        control = OperatorPaths(lambda: _control(store, kept, publisher, watcher, env, settings, observed, loop.time))
-        endpoints = Endpoints(publisher, Gateway(Caller(pool, env), loop.time, kept.books, observed), control)
+        learned = Learned(Observed(), Health(), loop.time)
+        control = OperatorPaths(lambda: _control(store, kept, publisher, watcher, env, settings, learned))
+        gateway = Gateway(Caller(pool, env), loop.time, kept.books, learned.observed, learned.health)
+        endpoints = Endpoints(publisher, gateway, control)
+        health_watch = HealthWatch(learned.health, kept.notices, loop)
         server = Server(
             server_config(endpoints, drain_s=drain_s),
             on_listening=lambda: on_listening(publisher.current),
@@ -153,10 +165,12 @@ async def run(
         watcher.start()
         store_watcher.start()
         refresh_timer.start()
+        health_watch.start()
         settle_memory()
         try:
             await server.serve(sockets=[listener])
         finally:
+            health_watch.stop()
             await watcher.stop()
             await refresh_timer.stop()
             await loop.run_in_executor(None, store_watcher.stop)
@@ -170,8 +184,7 @@ def _control(
     watcher: Watcher,
     env: Mapping[str, str],
     settings: Settings,
-    observed: Observed,
-    clock: Callable[[], float],
+    learned: Learned,
 ) -> Control:
     """What the admin API works with."""
     return Control(
@@ -184,8 +197,9 @@ def _control(
         validate_route=publisher.route_problems,
         env=env,
         admin_token_hash=settings.admin_token_hash,
-        observed=observed,
-        clock=clock,
+        observed=learned.observed,
+        health=learned.health,
+        clock=learned.clock,
     )
 
 

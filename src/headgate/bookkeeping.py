@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -20,9 +20,11 @@ from headgate.ledger.journal import DIRECTORY, Journal
 from headgate.ledger.ledger import Ledger, WhenFull
 from headgate.ledger.limits import MemoryLimiter
 from headgate.ledger.writer import Writer
+from headgate.routing.health import Health
 from headgate.settings import Settings
 from headgate.store.engine import Store
 from headgate.store.errors import StoreError
+from headgate.types.fault import FaultClass
 from headgate.types.snapshot import Snapshot
 from headgate.wire.outgoing import outbox_of
 
@@ -31,6 +33,13 @@ CATCH_UP_S = 60.0
 STOP_S = 10.0
 NOBODYS = ""
 """The workspace of an event that only tokens of every workspace may read."""
+LOOK_S = 5.0
+"""So often operators are told what health has met."""
+HEALTH_EVENTS = {
+    FaultClass.BAD_CREDENTIAL: "credential_refused",
+    FaultClass.QUOTA_EXHAUSTED: "credential_quota_exhausted",
+    FaultClass.MODEL_NOT_FOUND: "model_gone",
+}
 DAY_S = 86_400
 _MEGABYTE = 2**20
 log = logging.getLogger("headgate")
@@ -74,7 +83,8 @@ class Kept(msgspec.Struct, frozen=True, eq=False):
 
 
 class Notices:
-    """Takes what operators should know of budgets to the log and to the store's events. They are rare."""
+    """Takes what operators should know of budgets and of providers to the log and to the store's events. They are
+    rare."""
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
         self._store = store
@@ -82,13 +92,20 @@ class Notices:
         self.snapshot: Snapshot | None = None
 
     def __call__(self, kind: str, scope: str, message: str) -> None:
+        self._tell(kind, scope, message, lambda: self._workspace(scope))
+
+    def of_provider(self, kind: str, deployment: str, message: str) -> None:
+        """Something about a deployment, which several workspaces may share: it is no tenant's to read."""
+        self._tell(kind, deployment, message, lambda: NOBODYS)
+
+    def _tell(self, kind: str, subject: str, message: str, workspace: Callable[[], str]) -> None:
         log.warning("%s", message)
         if not self._loop.is_closed():
-            self._loop.run_in_executor(None, self._keep, kind, scope, message)
+            self._loop.run_in_executor(None, self._keep, kind, subject, message, workspace)
 
-    def _keep(self, kind: str, scope: str, message: str) -> None:
+    def _keep(self, kind: str, subject: str, message: str, workspace: Callable[[], str]) -> None:
         try:
-            self._store.events.append(workspace=self._workspace(scope), kind=kind, subject=scope, message=message)
+            self._store.events.append(workspace=workspace(), kind=kind, subject=subject, message=message)
         except StoreError as error:
             log.warning("an event is in this log only: %s", error)
 
@@ -102,6 +119,39 @@ class Notices:
         keys = () if self.snapshot is None else self.snapshot.keys.values()
         found = next((key.workspace for key in keys if key.key_id == id), None)
         return self._store.keys.get(None, id).workspace if found is None else found
+
+
+class HealthWatch:
+    """Every few seconds tells operators what they have to see to: refused credentials, used up quotas, models that are
+    gone. It runs on the event loop, as everything that changes health does."""
+
+    def __init__(
+        self, health: Health, notices: Notices, loop: asyncio.AbstractEventLoop, every_s: float = LOOK_S
+    ) -> None:
+        self._health = health
+        self._notices = notices
+        self._loop = loop
+        self._every_s = every_s
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin. Pair it with `stop`."""
+        self._timer = self._loop.call_later(self._every_s, self._look)
+
+    def stop(self) -> None:
+        """Tell what is left, and look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._tell()
+
+    def _look(self) -> None:
+        self.start()
+        self._tell()
+
+    def _tell(self) -> None:
+        for one in self._health.drain():
+            self._notices.of_provider(HEALTH_EVENTS.get(one.fault, str(one.fault)), one.deployment, one.words)
 
 
 def open_journal(document: Document, settings: Settings) -> Journal:

@@ -8,6 +8,9 @@ import httpx
 import pytest
 
 from headgate.control.context import Control
+from headgate.types.deployment import Candidate
+from headgate.types.fault import FaultClass
+from headgate.types.policy import HealthPolicy
 from headgate.types.snapshot import Snapshot
 from tests.control.served import Served
 
@@ -63,6 +66,18 @@ def test_what_traffic_has_taught_is_in_the_figures(on_sqlite: Served) -> None:
     [one] = told(on_sqlite, {"model": TINY, "output": 100})["candidates"]
     # Half a second, and 10 ms for each of 100 tokens.
     assert (one["expected_time_s"], one["health"]) == (1.5, "healthy")
+
+
+def test_a_candidate_that_sits_out_says_so_and_why(on_sqlite: Served) -> None:
+    control = control_of(on_sqlite)
+    [deployment] = on_sqlite.snapshot.pins["mybox"]["tiny"]
+    policy = HealthPolicy(failures=1)
+    permit = control.health.begin(Candidate(deployment, "tiny"), control.clock(), policy)
+    assert permit is not None
+    control.health.end(permit, FaultClass.QUOTA_EXHAUSTED, control.clock(), policy, 0.5)
+    [one] = told(on_sqlite, {"model": TINY})["candidates"]
+    assert one["health"] == "parked_credential"
+    assert "has used up its quota, next try in " in one["health_why"]
 
 
 def test_the_learned_length_of_a_key_s_answers_counts_for_that_key(on_sqlite: Served) -> None:

@@ -8,21 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from headgate.bookkeeping import keep_books, open_journal
+from headgate.bookkeeping import HealthWatch, keep_books, open_journal
 from headgate.config.document import Document
 from headgate.ledger.refusal import BudgetExceeded
+from headgate.routing.health import Health
 from headgate.settings import Settings
 from headgate.store.engine import Store, open_store
 from headgate.store.records import KeyFields, TokenFields
+from headgate.types.deployment import Candidate
 from headgate.types.entry import Entry, Outcome
-from headgate.types.policy import Allowance, Budget, Period
+from headgate.types.fault import FaultClass
+from headgate.types.policy import Allowance, Budget, HealthPolicy, Period
 from headgate.types.principal import Principal
 from headgate.types.snapshot import Snapshot
-from tests.surface.gateway import until
+from tests.surface.gateway import snapshot_of, until
 
 USD = 10**12
 BUDGET = Budget(limit_pusd=10 * USD, per=Period.TOTAL)
 OWN = Allowance(scope="key:one", budgets=(BUDGET,))
+DECLARED = """
+providers:
+  near: {dialect: openai, base_url: "http://127.0.0.1:9/v1", api_key: kept-to-itself, models: [{id: m}]}
+"""
 
 
 def entry(number: int, charged: int) -> Entry:
@@ -83,3 +90,38 @@ async def test_an_event_of_a_token_of_every_workspace_is_no_tenants_to_read(tmp_
     mine = {event.subject for event in store.events.list(workspace="b")}
     assert mine == {f"token:{bound.id}", f"key:{key.id}", "workspace:b"}
     assert store.events.list(workspace="default") == ()
+
+
+async def test_a_refused_credential_is_told_once_and_is_no_tenants_to_read(tmp_path: Path, store: Store) -> None:
+    document, settings, loop = Document(), Settings(data_dir=tmp_path), asyncio.get_running_loop()
+    [deployment] = snapshot_of(DECLARED).pins["near"]["m"]
+    candidate, health, policy = Candidate(deployment, "m"), Health(), HealthPolicy()
+    with keep_books(document, store, open_journal(document, settings), loop) as books:
+        watch = HealthWatch(health, books.notices, loop, every_s=0.01)
+        watch.start()
+        for _ in range(3):
+            permit = health.begin(candidate, loop.time(), policy)
+            if permit is not None:
+                health.end(permit, FaultClass.BAD_CREDENTIAL, loop.time(), policy, 0.5)
+        await until(lambda: len(store.events.list(workspace=None)) == 1)
+        watch.stop()
+    [event] = store.events.list(workspace=None)
+    assert (event.workspace, event.kind, event.subject) == ("", "credential_refused", "near/m")
+    assert "was refused" in event.message
+    assert "kept-to-itself" not in event.message
+
+
+async def test_what_health_has_met_at_the_last_moment_is_told_as_well(tmp_path: Path, store: Store) -> None:
+    document, settings, loop = Document(), Settings(data_dir=tmp_path), asyncio.get_running_loop()
+    [deployment] = snapshot_of(DECLARED).pins["near"]["m"]
+    health, policy = Health(), HealthPolicy()
+    with keep_books(document, store, open_journal(document, settings), loop) as books:
+        watch = HealthWatch(health, books.notices, loop)
+        watch.start()
+        permit = health.begin(Candidate(deployment, "m"), loop.time(), policy)
+        assert permit is not None
+        health.end(permit, FaultClass.MODEL_NOT_FOUND, loop.time(), policy, 0.5)
+        watch.stop()
+        await until(lambda: len(store.events.list(workspace=None)) == 1)
+    [event] = store.events.list(workspace=None)
+    assert event.kind == "model_gone"

@@ -12,6 +12,7 @@ import msgspec
 from headgate.config.document import RoutePart
 from headgate.config.load import Loaded
 from headgate.ledger.budget import BudgetState
+from headgate.routing.health import Health
 from headgate.routing.observed import Observed
 from headgate.store.engine import Store
 from headgate.types.policy import Budget
@@ -48,8 +49,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `document` gives the operator's document, which is only read here. `publish` makes a change count: it returns when
     the new snapshot is in use. `validate_route` finds what is wrong with a route in a workspace. `admin_token_hash` is
-    the SHA-256 of a token that owns everything, None when there is none. `observed` is what traffic has taught, by the
-    seconds of `clock`; both are the gateway's own.
+    the SHA-256 of a token that owns everything, None when there is none. `observed` is what traffic has taught and
+    `health` what it has met, by the seconds of `clock`; all three are the gateway's own.
     """
 
     store: Store
@@ -62,6 +63,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     env: Mapping[str, str]
     admin_token_hash: bytes | None = None
     observed: Observed = msgspec.field(default_factory=Observed)
+    health: Health = msgspec.field(default_factory=Health)
     clock: Callable[[], float] = time.monotonic
 
     def snapshot_of(self, workspace: str) -> Snapshot | None:

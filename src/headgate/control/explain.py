@@ -71,7 +71,11 @@ class CandidateView(View):
     upstream_id: str
     expected_cost_pusd: int | None = Field(description="Pico-dollars (10^-12 USD); null is unknown.")
     expected_time_s: float | None = Field(description="Seconds to the end of the answer; null is unknown.")
-    health: str = Field(description="unknown, healthy, failing or limited.")
+    health: str = Field(
+        description="unknown, healthy, failing or limited; cooling, probing, crowded, parked_credential or "
+        "parked_offer where it sits out."
+    )
+    health_why: str | None = Field(default=None, description="Why it sits out, and until when.")
     input_usd_per_mtok: str | None
     output_usd_per_mtok: str | None
     price_source: str | None
@@ -130,6 +134,7 @@ class Explain:
             order=None if body.policy is None else Order(body.policy),
             at=time.time(),
             now=self._control.clock(),
+            health=self._control.health,
         )
         return ExplainView.model_validate({**made.told, "advice": made.advice})
 

@@ -14,11 +14,13 @@ from headgate.catalog.terms import at_service_tier, standing
 from headgate.dialects.openai.request import parse_request
 from headgate.errors import InvalidRequest
 from headgate.routing.explain import explained
+from headgate.routing.health import Health
 from headgate.routing.nobody import nobody_can
 from headgate.routing.plan import BYTES_PER_TOKEN
 from headgate.routing.planner import Planner, extent_of
 from headgate.routing.requirements import Extent
 from headgate.routing.resolve import not_found
+from headgate.routing.standing import Condition
 from headgate.types.deployment import Body, Offer, Operation
 from headgate.types.money import Price, render_usd
 from headgate.types.policy import Order
@@ -149,10 +151,12 @@ def answer(
     order: Order | None,
     at: float,
     now: float,
+    health: Health | None = None,
 ) -> Answer:
     """Plan a request and tell of the plan: the object of `explained`, with the prices that would apply.
 
-    `at` is Unix time, `now` that of the planner's facts. Raises ModelNotFound for a name that means nothing here.
+    `at` is Unix time, `now` that of the planner's facts and of `health`, what a running gateway has met. Raises
+    ModelNotFound for a name that means nothing here.
     """
     envelope, extent = asked.envelope, asked.extent
     made = planner.plan_for(snapshot, principal, envelope, extent, order=order, at=at, now=now)
@@ -164,7 +168,10 @@ def answer(
     refused = _may_not(principal, envelope)
     if refused is not None:
         made, advice = made.only((), refused), f"nobody is asked: {refused}"
-    return Answer(made, _with_prices(made, asked, at), advice)
+    told = _with_prices(made, asked, at)
+    if health is not None:
+        _tell_health(told, made, health, now)
+    return Answer(made, told, advice)
 
 
 def _may_not(principal: Principal, envelope: Envelope) -> str | None:
@@ -172,6 +179,16 @@ def _may_not(principal: Principal, envelope: Envelope) -> str | None:
     further = envelope.preferences.models if envelope.preferences is not None else ()
     refused = next((name for name in (envelope.model, *further) if not principal.may_use(name)), None)
     return None if refused is None else f"the key {principal.key!r} may not use {refused[:200]!r}"
+
+
+def _tell_health(told: dict[str, Any], made: Plan, health: Health, now: float) -> None:
+    """Say of candidates that are not well what they are instead, and why."""
+    for one, candidate, route in zip(told["candidates"], made.candidates, made.routes, strict=False):
+        own = None if route is None else route.health
+        stands = health.standing(candidate, now, own or candidate.deployment.upstream.health)
+        if stands.condition is not Condition.OK:
+            one["health"] = str(stands.condition)
+            one["health_why"] = stands.told(now)
 
 
 def _with_prices(made: Plan, asked: Question, at: float) -> dict[str, Any]:
