@@ -322,3 +322,13 @@ async def test_a_second_answer_is_given_only_where_the_budget_can_pay_for_both(u
     assert (ended, "recovered" in note) == (whole, whole)
     assert text == ("Hello, world." if whole else "Hello")
     assert 0 < entry.charged_pusd < float(usd) * 10**12
+
+
+async def test_a_route_may_say_otherwise_of_a_class_of_faults() -> None:
+    async with pair(route=", faults: {content_filtered: {fallback: true}, server_error: {retry: false}}") as there:
+        there.first.always(json_reply({"error": {"message": "flagged", "code": "content_filter"}}, status=400))
+        assert (await there.chat()).headers["x-headgate-provider"] == "second"
+        there.first.requests.clear()
+        there.first.always(json_reply({"error": {"message": "no"}}, status=500))
+        assert (await there.chat()).headers["x-headgate-provider"] == "second"
+        assert len(there.first.requests) == 1

@@ -13,17 +13,20 @@ from headgate.config.document import (
     Policies,
     ProviderPart,
     RoutePart,
+    RulePart,
     TimeoutsPart,
 )
 from headgate.config.entries import settled_row
 from headgate.config.fields import split_auth_header
 from headgate.config.keys import declared_keys
-from headgate.config.offering import Choice, Named, Offering, offers_of
+from headgate.config.meanings import Named
+from headgate.config.offering import Choice, Offering, offers_of
 from headgate.providers.provider import Provider
 from headgate.providers.quirks import QUIRKS
 from headgate.providers.sandbox import FAULTS, MODELS, SANDBOX, Pace, sandbox_scripts
 from headgate.types.deployment import Candidate, Credential, Deployment, Offer, Quirk, ScriptFor, Upstream
-from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts
+from headgate.types.fault import FaultClass
+from headgate.types.policy import RULES, HealthPolicy, HedgePolicy, Rule, Timeouts
 from headgate.types.principal import Principal
 from headgate.types.snapshot import ModelEntry, Route, Snapshot
 
@@ -171,9 +174,19 @@ def _route(name: str, part: RoutePart, document: Document, offering: Offering, d
         if timeouts
         else {},
         retries=part.retries,
+        rules={kind: _rule(kind, rule) for kind, rule in part.faults.items()},
         health=_health(part.health, document.health) if part.health else None,
         hold=part.hold,
         hedge=_hedge(part.hedge),
+    )
+
+
+def _rule(kind: FaultClass, part: RulePart) -> Rule:
+    usual = RULES[kind]
+    return Rule(
+        retry=usual.retry if part.retry is None else part.retry,
+        fall_back=usual.fall_back if part.fallback is None else part.fallback,
+        most=usual.most,
     )
 
 

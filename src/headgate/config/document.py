@@ -37,6 +37,7 @@ from headgate.config.fields import (
     refuse,
 )
 from headgate.config.tenancy import Moment, Network, WorkspaceName, Workspaces
+from headgate.types.fault import FaultClass
 from headgate.types.policy import Exhausted, Order, Period
 from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.usage import USUAL_TIERS, service_tier
@@ -280,6 +281,13 @@ class ProviderPart(Policies):
     workspaces: Workspaces = Field(default=DEFAULT_WORKSPACES, description="Who may use it: names, or * for everybody.")
 
 
+class RulePart(Part):
+    """What follows a class of faults."""
+
+    retry: bool | None = Field(default=None, description="Whether the same deployment is asked again.")
+    fallback: bool | None = Field(default=None, description="Whether the next candidate is asked.")
+
+
 class RoutePart(Policies):
     """How a model name is served."""
 
@@ -291,6 +299,9 @@ class RoutePart(Policies):
     )
     weights: dict[str, Share] = Field(
         default={}, description="Shares of the traffic under the policy weighted, by target. Default 1 each."
+    )
+    faults: dict[FaultClass, RulePart] = Field(
+        default={}, description="What follows a class of faults, where it differs: content_filtered: {fallback: true}."
     )
     workspaces: Workspaces = Field(default=DEFAULT_WORKSPACES, description="Who may use it: names, or * for everybody.")
 

@@ -32,6 +32,9 @@ HOLD_ALL = "full"
 TICK_S = 0.01
 """The loop tells the time in milliseconds: who sleeps until a moment must not wake just before it."""
 
+MOST_OF_DEADLINE = 0.5
+"""An attempt that has used so much of the time that was left when it began is late, whatever its clocks say."""
+
 
 class Means:
     """What requests are served with, and what outlives them. `draw` gives numbers from 0 to 1."""
@@ -217,6 +220,8 @@ class Ladder:
         deployment = candidate.deployment
         facts, stream = self.means.observed.of(deployment), self.request.envelope.stream
         late_s = self.means.patience.late_s(deployment, facts, self.timeouts(place), self.plan.tokens, stream=stream)
+        # A clock that runs out with the deadline would leave nobody the time to answer in the first one's place.
+        late_s = min(late_s, (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE)
         hedge = deployment.upstream.hedge if route is None or route.hedge is None else route.hedge
         if hedge is None:
             return late_s

@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from headgate.types.fault import Fault, FaultClass
-from headgate.types.policy import Rule
+from headgate.types.policy import RULES, Rule
 
 FIRST_PAUSE_S = 0.25
 MOST_PAUSE_S = 8.0
@@ -29,30 +29,6 @@ class Step(StrEnum):
     FALL_BACK = "fall_back"
     STOP = "stop"
 
-
-_ONCE = Rule(retry=True, fall_back=True, most=1)
-_NEXT = Rule(retry=False, fall_back=True)
-_END = Rule(retry=False, fall_back=False)
-
-RULES: dict[FaultClass, Rule] = {
-    FaultClass.RATE_LIMITED: Rule(retry=True, fall_back=True),
-    FaultClass.OVERLOADED: _ONCE,
-    FaultClass.SERVER_ERROR: _ONCE,
-    FaultClass.CONNECT_FAILED: _ONCE,
-    FaultClass.RESET: _ONCE,
-    FaultClass.NO_FIRST_TOKEN: _NEXT,
-    FaultClass.STALLED: _NEXT,
-    FaultClass.TOTAL_TIMEOUT: _END,
-    FaultClass.QUOTA_EXHAUSTED: _NEXT,
-    FaultClass.BAD_CREDENTIAL: _NEXT,
-    FaultClass.MODEL_NOT_FOUND: _NEXT,
-    FaultClass.UNSUPPORTED: _NEXT,
-    FaultClass.CONTEXT_TOO_LONG: _NEXT,
-    FaultClass.CONTENT_FILTERED: _END,
-    FaultClass.BAD_REQUEST: _END,
-    FaultClass.BROKEN_STREAM: _NEXT,
-    FaultClass.SOFT_ERROR: _NEXT,
-}
 
 USEFUL = (
     FaultClass.BAD_REQUEST,
