@@ -14,6 +14,7 @@ from headgate.cli.options import Mistake
 from headgate.config.offering import SYNONYMS
 from headgate.config.problems import shorten
 from headgate.providers.builtin import PROVIDERS
+from headgate.providers.sandbox import SANDBOX
 from headgate.routing.requirements import WORDS
 from headgate.types.money import pusd_per_mtok, render_usd
 from headgate.types.principal import admits
@@ -39,12 +40,20 @@ def list_models(config: Path | None, filters: Filters, *, as_json: bool) -> int:
         if as_json:
             print_object([row.told() for row in wanted])
         else:
-            for line in table([_HEAD, *map(_cells, wanted)], _RIGHT) if wanted else ["nothing fits"]:
+            for line in table([_HEAD, *map(_cells, wanted)], _RIGHT) if wanted else [_none(rows)]:
                 print(line)
         sys.stdout.flush()
+        if not filters.everything and offline.snapshot.providers == (SANDBOX.name,):
+            print(f"only {SANDBOX.name} is configured, which is free; --all lists the whole catalogue", file=sys.stderr)
         for warning in retiring(offline, configured, at):
             print(f"warning: {warning}", file=sys.stderr)
     return OK
+
+
+def _none(rows: list[Row]) -> str:
+    if rows:
+        return "nothing fits"
+    return "of no configured provider it is known what it sells; --all lists the whole catalogue"
 
 
 def select(rows: list[Row], filters: Filters, configured: tuple[str, ...]) -> list[Row]:

@@ -11,6 +11,7 @@ import msgspec
 
 from headgate.catalog.offers import load_offers
 from headgate.providers.builtin import PROVIDERS
+from headgate.providers.sandbox import MODELS, SANDBOX
 from headgate.routing.hypothetical import has_retired, price_of, usd
 from headgate.routing.requirements import WORDS, has
 from headgate.types.deployment import DOCUMENT, Offer
@@ -21,6 +22,9 @@ USUAL_PROMPT = 1_000
 """Prices are those of a prompt of so many tokens."""
 INPUT_SHARE = 2
 """Where one figure stands for a price, it is that of so many tokens of prompt for each token of the answer."""
+
+IN_PROCESS = "in process"
+"""Where the sandbox's price of 0 comes from: nobody else is asked."""
 
 _DATED = re.compile(r"^(?P<name>.*), (?P<day>\d{4}-\d\d-\d\d)$")
 _NO_TERMS = Terms()
@@ -142,10 +146,19 @@ class Row(msgspec.Struct, frozen=True, eq=False):
 
 
 def configured_rows(snapshot: Snapshot, at: float) -> list[Row]:
-    """What the providers of a snapshot sell; ids that stand for any model are left out."""
+    """What the providers of a snapshot sell; ids that stand for any model are left out, but for the sandbox's, of which
+    the models that behave are told."""
     first = [ones[0] for ids in snapshot.pins.values() for ones in ids.values()]
     first += [one for ones in snapshot.open_pins.values() for one in ones[:1] if one.offer.declared]
-    return [Row(one.offer, one.upstream.lacks, True, at) for one in first]
+    rows = [Row(one.offer, one.upstream.lacks, True, at) for one in first]
+    for one in snapshot.open_pins.get(SANDBOX.name, ())[:1]:
+        rows += [Row(_of_the_sandbox(one.offer, name), one.upstream.lacks, True, at) for name in MODELS]
+    return rows
+
+
+def _of_the_sandbox(offer: Offer, name: str) -> Offer:
+    slug = f"{offer.provider}/{name}"
+    return msgspec.structs.replace(offer, upstream_id=name, model=slug, price_source=IN_PROCESS)
 
 
 def catalogue_rows(besides: Iterable[str], at: float) -> list[Row]:

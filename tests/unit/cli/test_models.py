@@ -7,7 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -61,6 +61,27 @@ def test_declared_prices_say_so_and_unknown_ones_are_not_zero(documented: Verbs)
     assert rows["mybox/half"]["output_usd_per_mtok"] is None
     shown = documented.does("models", "--model", "mybox/half").stdout
     assert "unknown" in shown.splitlines()[1]
+
+
+def test_where_only_the_sandbox_is_configured_its_models_are_listed_and_the_way_to_all_others_is_told(
+    verbs: Verbs,
+) -> None:
+    (verbs.home.directory / "headgate.yaml").unlink()
+    ended = verbs.does("models")
+    assert [line.split()[1] for line in ended.stdout.splitlines()[1:]] == [
+        f"sandbox/{name}" for name in ("echo", "embed", "fast", "hello", "parallel-tools")
+    ]
+    assert ended.stderr == "only sandbox is configured, which is free; --all lists the whole catalogue\n"
+    [row] = listed(verbs, "--model", "sandbox/hello")
+    assert (row["input_usd_per_mtok"], row["price_source"], row["configured"]) == ("0", "in process", True)
+    assert verbs.does("models", "--model", "gpt").stdout == "nothing fits\n"
+    assert verbs.does("models", "--all").stderr == ""
+    assert verbs.does("models", "show", "sandbox/hello").stdout.startswith("sandbox/hello\n")
+
+
+def test_where_nobody_says_what_is_sold_the_way_to_the_whole_catalogue_is_told(verbs: Verbs) -> None:
+    verbs.write('providers: {mybox: {dialect: openai, base_url: "http://127.0.0.1:9/v1"}}\n')
+    assert "--all lists the whole catalogue" in verbs.does("models").stdout
 
 
 def test_every_filter_leaves_only_what_passes_it(documented: Verbs) -> None:
@@ -176,7 +197,7 @@ def test_show_tells_every_offer_with_all_prices_and_sources(documented: Verbs) -
 
 class _List(BaseHTTPRequestHandler):
     models: tuple[str, ...] = ("one", "two")
-    prompts: dict[str, str] = {}
+    prompts: ClassVar[dict[str, str]] = {}
 
     def do_GET(self) -> None:
         rows: list[dict[str, Any]] = [{"id": id, "object": "model"} for id in self.models]
