@@ -50,7 +50,7 @@ def test_a_rate_limit_moves_on_and_is_waited_for_only_where_nobody_else_is() -> 
 
 
 def test_a_routes_own_rule_counts() -> None:
-    own = {F.CONTENT_FILTERED: Rule(retry=False, fall_back=True)}
+    own: dict[str, Rule] = {F.CONTENT_FILTERED: Rule(retry=False, fall_back=True)}
     situation = Situation(tries=1, retries=2, left_s=9.0, has_next=True, draw=0.0)
     fault = Fault(F.CONTENT_FILTERED, "no")
     assert next_step(fault, situation, rule_of(fault.kind, own))[0] is Step.FALL_BACK
