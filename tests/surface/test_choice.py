@@ -191,6 +191,7 @@ async def test_the_record_of_a_request_says_who_else_could_have_served_it() -> N
         with_tools, plain, unknown = there.gateway.ledger.entries
     assert with_tools.plan is not None
     assert with_tools.plan.told() == {
+        "policy": "cheapest",
         "candidates": [
             {
                 "deployment": "dear/org/M",

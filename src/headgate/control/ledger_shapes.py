@@ -97,8 +97,12 @@ class DroppedView(View):
 
 
 class PlanView(View):
-    """Who could serve a request, in the order they were to be tried, and who could not."""
+    """Who could serve a request, in the order they were to be tried, and who could not.
 
+    `policy` is what put them in order, empty in records that do not say.
+    """
+
+    policy: str
     candidates: list[PlannedView]
     dropped: list[DroppedView]
 

@@ -30,12 +30,13 @@ def plan_row(made: Plan) -> PlanRow:
             ]
         ),
         tuple([(one.deployment, one.reason) for one in made.dropped[:MOST_TOLD]]),
+        str(made.order),
     )
 
 
 def explained(made: Plan) -> dict[str, Any]:
-    """The object of a plan that was made just now: with the policy and what its figures rest on."""
-    answer: dict[str, Any] = {"policy": str(made.order), **plan_row(made).told()}
+    """The object of a plan that was made just now: with what its figures rest on."""
+    answer = plan_row(made).told()
     for one, candidate, figures in zip(answer["candidates"], made.candidates, made.figures, strict=False):
         offer = candidate.deployment.offer
         one["price_source"] = offer.price_source or None

@@ -2,6 +2,7 @@
 
 Within a group candidates are put in order by a tuple. Its first parts are the same for every policy: what has retired
 comes last, before it what is at its limits. Then comes what the policy is about, and the written order decides ties.
+What has retired comes also behind the live candidates of every later group.
 """
 
 from __future__ import annotations
@@ -115,6 +116,8 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
             scored = _in_order(scored, order, asked)
         chosen += scored
         groups += [group] * len(scored)
+    if len(groups) > 1 and groups[0] is not groups[-1]:
+        chosen, groups = _live_first(chosen, groups)
     if asked.first_only:
         dropped += [Dropped(one.option.candidate.deployment.name, "no fallback is allowed") for one in chosen[1:]]
         del chosen[1:]
@@ -126,6 +129,12 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
         order=asked.order_of(shortlist.groups[0]) if shortlist.groups else Order.CHEAPEST,
         tokens=chosen[0].size.prompt + written if chosen else 0,
     )
+
+
+def _live_first(chosen: list[Scored], groups: list[Group]) -> tuple[list[Scored], list[Group]]:
+    """Candidates and their groups with the retired ones last, else in the order they have."""
+    places = sorted(range(len(chosen)), key=lambda place: chosen[place].first[0])
+    return [chosen[place] for place in places], [groups[place] for place in places]
 
 
 def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: list[Dropped]) -> list[Scored]:

@@ -58,14 +58,20 @@ class Planned(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PlanRow(msgspec.Struct, frozen=True, array_like=True):
-    """What the ledger keeps of a plan: candidates in order, and dropped deployments, each with the reason."""
+    """What the ledger keeps of a plan: candidates in order, and dropped deployments, each with the reason.
+
+    `policy` is the one that was applied, empty where a record does not say.
+    """
 
     candidates: tuple[Planned, ...]
     dropped: tuple[tuple[str, str], ...]
+    policy: str = ""
 
     def told(self) -> dict[str, Any]:
-        """The object that people and programs read: `candidates` in the order they would be tried, and `dropped`."""
+        """The object that people and programs read: `policy`, `candidates` in the order they would be tried, and
+        `dropped`."""
         return {
+            "policy": self.policy,
             "candidates": [msgspec.structs.asdict(one) for one in self.candidates],
             "dropped": [{"deployment": name, "reason": reason} for name, reason in self.dropped],
         }

@@ -64,6 +64,7 @@ PLAN = PlanRow(
         Planned("two/some-model", "two", "some-model", None, None, "unknown"),
     ),
     (("three/some-model", "does not do images"),),
+    "balanced",
 )
 
 

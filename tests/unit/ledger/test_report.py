@@ -53,6 +53,7 @@ def test_the_object_of_a_request_says_everything_that_is_known() -> None:
             "estimated": False,
         },
         "plan": {
+            "policy": "balanced",
             "candidates": [
                 {
                     "deployment": "one/some-model",

@@ -84,9 +84,19 @@ def test_the_object_has_exactly_the_fields_of_the_contract_and_is_json(
 def test_what_a_record_keeps_of_a_plan_is_read_back_as_it_was(
     targets: list[Candidate], needs: frozenset[str], extent: Extent
 ) -> None:
-    row = plan_row(planned(*targets, wanted=Wanted(Operation.CHAT, needs), request=asked(extent)))
+    made = planned(*targets, wanted=Wanted(Operation.CHAT, needs), request=asked(extent))
+    row = plan_row(made)
+    assert row.told()["policy"] == made.order
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=PlanRow) == row
     assert all(one.keys() == PLANNED for one in row.told()["candidates"])
+
+
+def test_a_record_from_before_there_was_a_policy_in_it_is_read_too() -> None:
+    row = plan_row(planned(candidate("p"), order=Order.BALANCED))
+    assert row.told()["policy"] == "balanced"
+    candidates, dropped, _ = msgspec.msgpack.decode(msgspec.msgpack.encode(row))
+    old = msgspec.msgpack.decode(msgspec.msgpack.encode([candidates, dropped]), type=PlanRow)
+    assert old.told() == row.told() | {"policy": ""}
 
 
 def test_a_cost_that_no_request_can_have_is_unknown_and_fits_the_record() -> None:

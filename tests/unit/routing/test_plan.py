@@ -235,6 +235,18 @@ def test_a_longer_answer_than_a_model_writes_is_a_reason() -> None:
     assert "101" in reasons(made)["short/m"]
 
 
+@pytest.mark.parametrize("order", Order)
+def test_what_has_retired_comes_behind_a_live_fallback_and_behind_the_next_model(order: Order) -> None:
+    gone, late = sold("gone", 1, retired=True), sold("late", 1, retired=True)
+    live, other = sold("live", 9), sold("other", 5)
+    short = listed(resolution(gone, fallback=[late, live]), resolution(other))
+    made = plan(short, asked(order=order))
+    assert providers(made) == ["live", "other", "gone", "late"]
+    assert [one.cost_pusd for one in made.figures] == [5_400, 3_000, 600, 600], "figures go with their candidates"
+    alone = plan(short, asked(order=order, first_only=True))
+    assert providers(alone) == ["live"]
+
+
 def test_a_request_without_fallbacks_has_one_candidate_and_the_others_say_why_not() -> None:
     made = planned(
         sold("a", 9),
