@@ -9,7 +9,16 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from headgate import __version__
-from headgate.cli import explain_command, keys, ledger_command, models_command, secrets, simulate_command, tokens
+from headgate.cli import (
+    drill_command,
+    explain_command,
+    keys,
+    ledger_command,
+    models_command,
+    secrets,
+    simulate_command,
+    tokens,
+)
 from headgate.cli.options import USAGE_ERROR, ConfigOption
 
 app = typer.Typer(
@@ -28,6 +37,7 @@ app.add_typer(secrets.app, name="secrets")
 app.add_typer(ledger_command.app, name="ledger")
 app.add_typer(models_command.app, name="models")
 app.command("explain")(explain_command.explain)
+app.command("drill")(drill_command.drill)
 app.command("simulate")(simulate_command.simulate)
 
 INTERRUPTED = 130
