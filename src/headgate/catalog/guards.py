@@ -28,9 +28,11 @@ from headgate.catalog.price_guards import (
     usable,
     weigh,
 )
+from headgate.providers.builtin import PROVIDERS
 from headgate.providers.listings.figures import FLOAT_TEXT, NOT_A_NUMBER, NOT_FINITE
 from headgate.types.deployment import Offer
 from headgate.types.listing import ListedModel, ListedTier, Prices
+from headgate.types.suffixes import SUFFIXES
 
 __all__ = ["Distrust", "Judged", "Known", "ListRefused", "Reason", "Refusal", "gather", "is_sound", "judge"]
 
@@ -41,6 +43,7 @@ SHRINKS_FROM = 10
 STRANGE_FROM = 5
 STRANGE_SHARE = 5
 _MAX_WORD = 40
+_SUFFIXES = tuple(f":{word}" for word in SUFFIXES)
 _UNREAD = {
     NOT_A_NUMBER: Reason.NOT_A_NUMBER,
     FLOAT_TEXT: Reason.FLOAT_TEXT,
@@ -116,7 +119,7 @@ def gather(pages: Iterable[Iterable[ListedModel]]) -> tuple[ListedModel, ...]:
 def judge(listed: Iterable[ListedModel], known: Known) -> Judged:
     """Decide which figures may be used. Raises ListRefused when the list as a whole cannot be believed."""
     refusals: list[Refusal] = []
-    distinct, contradicted = _distinct(listed, refusals)
+    distinct, contradicted = _distinct(listed, known.provider, refusals)
     # The list still names them, and what it said when it did not contradict itself is better than nothing.
     models = [last for id in contradicted if (last := known.last.get(id)) is not None and is_sound(last)]
     carried = {model.id for model in models}
@@ -155,7 +158,9 @@ def _can_stay(last: ListedModel, kind: str | None) -> bool:
     return is_sound(last) and all(usable(prices, kind) for prices in _all_prices(last))
 
 
-def _distinct(listed: Iterable[ListedModel], refusals: list[Refusal]) -> tuple[list[ListedModel], list[str]]:
+def _distinct(
+    listed: Iterable[ListedModel], provider: str, refusals: list[Refusal]
+) -> tuple[list[ListedModel], list[str]]:
     """The models with an id that can be one, and that no other model of the list has; and the ids that differ."""
     by_id: dict[str, list[ListedModel]] = {}
     for count, model in enumerate(map(_tame, listed)):
@@ -165,7 +170,7 @@ def _distinct(listed: Iterable[ListedModel], refusals: list[Refusal]) -> tuple[l
     kept: list[ListedModel] = []
     contradicted: list[str] = []
     for id, versions in by_id.items():
-        if _is_hostile(id):
+        if _is_hostile(id) or _is_anothers(id, provider):
             shown = id[:60].encode("unicode_escape").decode()
             refusals.append(Refusal(shown, "id", Reason.HOSTILE_ID, "no model can be asked for by such an id"))
         elif any(version != versions[0] for version in versions):
@@ -201,7 +206,17 @@ def _is_hostile(id: str) -> bool:
         or id.startswith("/")
         or id.endswith("/")
         or ".." in id.split("/")
+        or id.endswith(_SUFFIXES)
     )
+
+
+def _is_anothers(id: str, provider: str) -> bool:
+    """Whether an id is spelt like the slug of what another provider alone sells.
+
+    On the operator's own machine a colon stands between a model and its size or version.
+    """
+    row, (scope, colon, _) = PROVIDERS.get(provider), id.partition(":")
+    return bool(colon) and scope in PROVIDERS and scope != provider and row is not None and not row.local
 
 
 def _judge_model(model: ListedModel, known: Known, refusals: list[Refusal]) -> tuple[ListedModel, bool]:

@@ -15,6 +15,9 @@ import msgspec
 
 from headgate.wire import json
 
+UNEXPLAINED = "unexplained-suffix"
+"""The variant of an id with a suffix that no source explains: it stands for itself, not for others of this kind."""
+
 
 class Meaning(NamedTuple):
     """The weights a name stands for, and the serving where it is not the plain one."""
@@ -52,6 +55,13 @@ class Identity:
         """What a slug or an alias stands for, spelt exactly so; None for what is neither."""
         return self._meanings.get(name)
 
+    def slug_of(self, name: str) -> str | None:
+        """The model whose plain serving a name stands for, spelt exactly so; never a slug of one provider's own."""
+        meaning = self._meanings.get(name)
+        if meaning is None or meaning.variant is not None or ":" in meaning.slug.partition("/")[0]:
+            return None
+        return meaning.slug
+
     def spelt(self, name: str) -> str | None:
         """The right spelling of a name that is known but for its letter case; None when it is not known at all."""
         if name in self._meanings:
@@ -74,6 +84,11 @@ def load_identity(slugs: Collection[str] | None) -> Identity:
     return Identity(
         {slug: _decode(raw) for slug, raw in json.parse_body(data).items() if wanted is None or slug in wanted}
     )
+
+
+def own_slug(provider: str, upstream_id: str) -> str:
+    """The slug of what a provider sells and nobody can say which model it is: that provider's own."""
+    return f"{provider}:{upstream_id}"
 
 
 _decode = json.Decoder[_Entry](_Entry).decode

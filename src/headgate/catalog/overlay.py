@@ -2,6 +2,7 @@
 
 A list corrects and adds; it removes nothing, because a model that it leaves out may still be sold. A model that the
 catalogue does not know is an offer under a slug of the provider's own: a name alone does not make two models one.
+What it says of how weights are stored can make a plain offer a variant.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any
 import msgspec
 
 from headgate.catalog.copies import Copy
+from headgate.catalog.identity import own_slug
 from headgate.catalog.price_guards import EMBEDDING, INPUT, OUTPUT, rounded
 from headgate.catalog.prices import Rates, TierRates, UnitRates, price_of, terms_of
+from headgate.catalog.servings import serving
 from headgate.providers.builtin import PROVIDERS
 from headgate.types.deployment import Offer
 from headgate.types.listing import ListedModel, Prices
@@ -59,6 +62,9 @@ def _corrected(offer: Offer, model: ListedModel, listed: Copy) -> Offer:
         }
     if _has_passed(model.retires_on, listed):
         figures["retired"] = True
+    if offer.variant is None:
+        # A list may say that a serving is not the plain one; that it is, is for the catalogue to say.
+        figures["variant"] = serving(offer, model.quantization)
     corrected = msgspec.structs.replace(offer, **figures)
     return msgspec.structs.replace(corrected, sources=_sources(corrected, offer, said, listed.source))
 
@@ -67,7 +73,7 @@ def _added(model: ListedModel, listed: Copy, provider: str) -> Offer:
     row = PROVIDERS.get(provider)
     usual = Terms(tier_percent=row.tier_percent) if row is not None and row.tier_percent else None
     kind = model.kind or "any"
-    bare = Offer(provider=provider, upstream_id=model.id, model=f"{provider}:{model.id}", kind=kind)
+    bare = Offer(provider=provider, upstream_id=model.id, model=own_slug(provider, model.id), kind=kind)
     price = _price(model, kind)
     said = _figures(model, frozenset(), frozenset())
     added = msgspec.structs.replace(

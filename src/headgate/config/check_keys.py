@@ -59,6 +59,7 @@ def check_patterns(document: Document, offering: Offering, findings: Findings) -
 def _names(document: Document, offering: Offering) -> Iterable[str]:
     yield from document.models
     yield from offering.names
+    yield from offering.aliases
     for provider, ids in offering.pins.items():
         for upstream_id in ids:
             yield f"{provider}/{upstream_id}"

@@ -128,6 +128,8 @@ def _why_nobody(target: str, document: Document, offering: Offering) -> str:
     shown = f"'{shorten(target)}'"
     if target in document.models:
         return f"{shown} is itself a route; a target is what a provider offers"
+    if pins := offering.pins_of(target):
+        return f"{shown} means nothing without its provider's name; name one: {', '.join(pins)}"
     provider, slash, upstream_id = target.partition("/")
     if slash and provider in offering.pins:
         known = list(offering.pins[provider])

@@ -6,18 +6,20 @@ means the same here as in `routing.resolve`: first `provider/upstream-id`, then 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
 from headgate.catalog.copies import CopyOf
-from headgate.catalog.identity import Identity, load_identity
+from headgate.catalog.identity import Identity, load_identity, own_slug
 from headgate.catalog.offers import load_offers
 from headgate.catalog.overlay import overlay
+from headgate.catalog.servings import serving
 from headgate.config.document import Document, ModelPart, PricesPart, ProviderPart, TierPart
 from headgate.config.entries import row_of
+from headgate.config.meanings import Meanings, Named
 from headgate.routing.names import matches
 from headgate.routing.requirements import WORDS
 from headgate.types.deployment import DOCUMENT, Offer
@@ -29,9 +31,6 @@ CAPABILITIES = frozenset(WORDS)
 SYNONYMS = {"images": "vision", "audio": "audio_in", "files": "pdf"}
 """Words a document may use for the catalogue's."""
 
-UNQUANTISED = frozenset({"bf16", "fp16", "fp32"})
-"""How weights are stored that nobody has made smaller."""
-
 _FREE = Price(input_pusd_per_mtok=0, output_pusd_per_mtok=0)
 """What an answer costs that is made in this process."""
 
@@ -41,14 +40,6 @@ class Choice(NamedTuple):
 
     offer: Offer
     upstream_id: str
-
-
-class Named(NamedTuple):
-    """What a name that is no pin stands for: the offers it means, and other servings of the same weights (quantised,
-    turbo, …), which a request gets only where it or its route admits them."""
-
-    plain: tuple[Offer, ...] = ()
-    variants: tuple[Offer, ...] = ()
 
 
 NOTHING = Named()
@@ -65,9 +56,9 @@ class Offering:
             if stars := tuple(offer for offer in sold if "*" in offer.upstream_id):
                 self.open[provider] = stars
         named = [offer for provider, ids in self.pins.items() if not _is_in_process(provider) for offer in ids.values()]
-        served = _Served(named)
+        served = Meanings(named, load_identity({offer.model for offer in named}))
         self.names = served.names()
-        self.aliases = served.aliases(load_identity({offer.model for offer in named}), self.names)
+        self.aliases = served.aliases(self.names)
 
     def pin(self, target: str) -> tuple[Choice, ...]:
         """What `provider/upstream-id` means; empty when the provider is unknown or does not offer the id."""
@@ -94,8 +85,13 @@ class Offering:
         return tuple(Choice(offer, offer.upstream_id) for offer in self.meant(target).variants)
 
     def meant(self, name: str) -> Named:
-        """What a slug, a provider's own id or another spelling of it stands for; nothing for any other name."""
+        """What a slug, a provider's own id or another spelling of it stands for; nothing for any other name, and for
+        one by which providers mean different models."""
         return self.names.get(name) or self.aliases.get(name) or NOTHING
+
+    def pins_of(self, name: str) -> list[str]:
+        """The pins of everything that is called so, whatever it is: what to choose from where a name means nothing."""
+        return [f"{provider}/{name}" for provider, ids in self.pins.items() if name in ids]
 
     def can_match(self, target: str) -> bool:
         """Whether a target with a `*` can come to mean anything these providers offer."""
@@ -113,13 +109,14 @@ def offers_of(document: Document, shelf: CopyOf | None = None) -> dict[str, tupl
     the one in this process, whatever is declared for it.
     """
     known = load_offers([name for name in document.providers if row_of(name) is not None])
-    slugs = _slugs(offer for offers in known.values() for offer in offers)
+    table = _table_for(document)
     result: dict[str, tuple[Offer, ...]] = {}
     for name, entry in document.providers.items():
         packaged = known.get(name, ())
         offers = {offer.upstream_id: offer for offer in _with_list(name, entry, packaged, shelf)}
         for part in entry.models:
-            offers[part.id] = _declared(name, part, offers.get(part.id), slugs.get(part.id))
+            slug = _model_of(name, part, table, document.providers)
+            offers[part.id] = _declared(name, part, offers.get(part.id), slug)
         in_process = _is_in_process(name)
         is_known = any(not offer.unconfirmed and not offer.retired for offer in packaged)
         if in_process or not (is_known or entry.models):
@@ -155,7 +152,7 @@ def _recognised(offers: tuple[Offer, ...], packaged: tuple[Offer, ...]) -> tuple
     slugs = load_identity(new)
     return tuple(
         msgspec.structs.replace(offer, model=offer.upstream_id)
-        if offer.upstream_id in new and slugs.meaning(offer.upstream_id) is not None
+        if offer.upstream_id in new and slugs.slug_of(offer.upstream_id) == offer.upstream_id
         else offer
         for offer in offers
     )
@@ -166,25 +163,38 @@ def _is_in_process(provider: str) -> bool:
     return row is not None and row.script is not None
 
 
-def _slugs(offers: Iterable[Offer]) -> dict[str, str]:
-    """Providers' own ids that name the plain serving of one model and nothing else → its slug."""
-    meant: dict[str, set[tuple[str, str | None]]] = {}
-    for offer in offers:
-        meant.setdefault(offer.upstream_id, set()).add((offer.model, offer.variant))
-    return {own_id: slug for own_id, ((slug, variant), *others) in meant.items() if variant is None and not others}
+def _table_for(document: Document) -> Identity:
+    """The identity table, where a declared model could be in it; else an empty one."""
+    parts = [part for entry in document.providers.values() for part in entry.models]
+    return load_identity(None if any("/" in part.id or part.model for part in parts) else ())
 
 
-def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | None) -> Offer:
+def _model_of(provider: str, part: ModelPart, table: Identity, providers: Collection[str]) -> str:
+    """The slug of a declared model: the one it names, the one it is called by exactly, else its id.
+
+    A bare id makes it no other model: somebody's short name is not everybody's. Nor does the slug of what another
+    provider alone sells.
+    """
+    if part.model is not None:
+        return table.slug_of(part.model) or part.model
+    if part.id.count("/") == 1 and (slug := table.slug_of(part.id)) is not None:
+        return slug
+    scope = part.id.partition(":")[0]
+    is_anothers = scope != part.id and scope != provider and (scope in providers or row_of(scope) is not None)
+    return own_slug(provider, part.id) if is_anothers else part.id
+
+
+def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str) -> Offer:
     """The operator's word on a model; what it leaves open stays as the catalog has it.
 
-    `slug` is the model that other providers mean by the same id: a declared id that others use too is theirs.
+    `slug` is the model it is where the catalog does not know the id, or where the document names one.
     """
     kind = part.kind or (known.kind if known else "any")
     can = None if part.capabilities is None else frozenset(SYNONYMS.get(word, word) for word in part.capabilities)
-    base = known or Offer(provider=provider, upstream_id=part.id, model=slug or part.id, terms=_usual_terms(provider))
+    base = known or Offer(provider=provider, upstream_id=part.id, model=slug, terms=_usual_terms(provider))
+    base = base if part.model is None else msgspec.structs.replace(base, model=slug)
     return msgspec.structs.replace(
         base,
-        model=part.model or base.model,
         kind=kind,
         price=_price(part, base.price, kind),
         terms=_terms(part, base.terms),
@@ -196,7 +206,7 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
         lacks=base.lacks if can is None else CAPABILITIES - can - _implied(can),
         unsaid=base.unsaid if can is None else frozenset(),
         quantization=part.quantization or base.quantization,
-        variant=_variant(part, base),
+        variant=serving(base, part.quantization),
         retired=False,
         unconfirmed=False,
         declared=True,
@@ -206,13 +216,6 @@ def _declared(provider: str, part: ModelPart, known: Offer | None, slug: str | N
 def _implied(can: frozenset[str]) -> frozenset[str]:
     """Whoever keeps to a schema writes JSON."""
     return frozenset({"json_object"}) if "json_schema" in can else frozenset()
-
-
-def _variant(part: ModelPart, known: Offer) -> str | None:
-    """A quantised serving is another than the plain one, unless the catalogue has it that way already."""
-    if part.quantization is None or known.variant is not None or part.quantization.lower() in UNQUANTISED:
-        return known.variant
-    return part.quantization
 
 
 def _price(part: PricesPart, known: Price, kind: str) -> Price:
@@ -265,48 +268,3 @@ def _names_a_price(part: PricesPart) -> bool:
 
 def _either(usd: Decimal | None, known_pusd: int | None) -> int | None:
     return known_pusd if usd is None else pusd_per_mtok(usd)
-
-
-class _Served:
-    """Offers by the weights and the serving they are."""
-
-    def __init__(self, offers: Iterable[Offer]) -> None:
-        self._servings: dict[str, dict[str | None, list[Offer]]] = {}
-        self._by_id: dict[str, list[Offer]] = {}
-        for offer in offers:
-            self._servings.setdefault(offer.model, {}).setdefault(offer.variant, []).append(offer)
-            self._by_id.setdefault(offer.upstream_id, []).append(offer)
-
-    def names(self) -> dict[str, Named]:
-        """Every slug and every provider's own id, and what it stands for."""
-        names = {own_id: self._of_id(own) for own_id, own in self._by_id.items()}
-        for slug in self._servings:
-            named = self._of(slug, None)
-            # An id that is spelt like a slug but is another model stays reachable by its pin only. One that is another
-            # serving of it is what the name stands for only where nobody has the plain one.
-            own = [offer for offer in self._by_id.get(slug, ()) if offer.model == slug]
-            names[slug] = self._of_id(own) if own and not named.plain else named
-        return names
-
-    def aliases(self, identity: Identity, names: Mapping[str, Named]) -> dict[str, Named]:
-        """Further spellings of the same weights, unless they are names of something here."""
-        return {
-            name: named
-            for name, meaning in identity.meanings.items()
-            if name not in names and meaning.slug in self._servings
-            if any(named := self._of(meaning.slug, meaning.variant))
-        }
-
-    def _of(self, slug: str, variant: str | None) -> Named:
-        servings = self._servings[slug]
-        others = [] if variant is not None else [offer for kind, sold in servings.items() if kind for offer in sold]
-        return Named(_retired_last(servings.get(variant, ())), _retired_last(others))
-
-    def _of_id(self, own: list[Offer]) -> Named:
-        """An id means its model at every provider, unless two providers mean different models by it."""
-        meanings = {(offer.model, offer.variant) for offer in own}
-        return self._of(*meanings.pop()) if len(meanings) == 1 else Named(_retired_last(own))
-
-
-def _retired_last(offers: Iterable[Offer]) -> tuple[Offer, ...]:
-    return tuple(sorted(offers, key=lambda offer: offer.retired))

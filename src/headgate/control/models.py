@@ -37,6 +37,7 @@ def fits_something(pattern: str, snapshot: Snapshot) -> bool:
 def _names(snapshot: Snapshot) -> Iterator[str]:
     yield from snapshot.routes
     yield from snapshot.models
+    yield from snapshot.aliases
     yield from snapshot.listed
     for provider, ids in snapshot.pins.items():
         for upstream_id in ids:

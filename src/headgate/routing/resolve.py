@@ -12,14 +12,8 @@ from headgate.types.deployment import Candidate, Deployment
 from headgate.types.policy import Order
 from headgate.types.principal import Principal
 from headgate.types.snapshot import ModelEntry, Route, Snapshot
+from headgate.types.suffixes import SUFFIXES
 
-SUFFIXES = {
-    "cheapest": Order.CHEAPEST,
-    "floor": Order.CHEAPEST,
-    "fastest": Order.FASTEST,
-    "nitro": Order.FASTEST,
-    "balanced": Order.BALANCED,
-}
 SUGGESTIONS = 5
 LONGEST_NAME = 200
 
@@ -111,7 +105,12 @@ def not_found(snapshot: Snapshot, principal: Principal, name: str) -> ModelNotFo
     """The 404 for a name nobody serves: the nearest names that would work for this key, and who serves them."""
     shown = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
     usable = [known for known in names(snapshot) if principal.may_use(known)]
-    near = nearest(name[:LONGEST_NAME], usable, SUGGESTIONS)
+    near = _nearest(snapshot, principal, name[:LONGEST_NAME], usable)
+    pins = [] if name in snapshot.models else [known for known in _pins_of(snapshot, name) if principal.may_use(known)]
+    if len(pins) > 1 and principal.may_use(name):
+        return ModelNotFound(
+            f"the model {shown!r} is not the same at every provider. Name one: {'; '.join(pins)}.", param="model"
+        )
     if near:
         listed = "; ".join(f"{known} ({', '.join(served_by(snapshot, known))})" for known in near)
         advice = f"Nearest: {listed}."
@@ -130,6 +129,21 @@ def not_found(snapshot: Snapshot, principal: Principal, name: str) -> ModelNotFo
             continue
         advice += f" {open_provider} takes any id: {open_provider}/<id>."
     return ModelNotFound(f"no provider serves the model {shown!r}. {advice}", param="model")
+
+
+def _nearest(snapshot: Snapshot, principal: Principal, name: str, usable: list[str]) -> list[str]:
+    """What was most likely meant: the name in its right letter case, what is called so at a provider, then others."""
+    stem, colon, suffix = name.rpartition(":")
+    wanted = stem if colon and suffix in SUFFIXES else name
+    folded = wanted.lower()
+    exact = [known for known in (*usable, *snapshot.aliases) if known.lower() == folded and principal.may_use(known)]
+    pins = [known for known in _pins_of(snapshot, wanted) if principal.may_use(known)]
+    found = [] if len(exact) == SUGGESTIONS else nearest(wanted, usable, SUGGESTIONS)
+    return list(dict.fromkeys((*exact, *pins, *found)))[:SUGGESTIONS]
+
+
+def _pins_of(snapshot: Snapshot, upstream_id: str) -> Iterable[str]:
+    return (f"{provider}/{upstream_id}" for provider, ids in snapshot.pins.items() if upstream_id in ids)
 
 
 def names(snapshot: Snapshot) -> Iterable[str]:

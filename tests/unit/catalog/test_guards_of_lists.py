@@ -33,6 +33,11 @@ from tests.unit.catalog.listed import listed, usd
         "a/../b",
         "a#b",
         "x" * 257,
+        "m:cheapest",
+        "lab/m:floor",
+        "m:fastest",
+        "m:nitro",
+        "m:free:balanced",
     ],
 )
 def test_an_id_that_no_model_can_have_is_refused_and_shown_harmlessly(id: str) -> None:
@@ -43,6 +48,23 @@ def test_an_id_that_no_model_can_have_is_refused_and_shown_harmlessly(id: str) -
     assert refusal.id.isprintable()
     assert len(refusal.id) < 400
     assert judge([listed("good", aliases=(id, "b"))], Known()).models[0].aliases == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("provider", "id", "is_kept"),
+    [
+        ("openrouter", "deepseek:deepseek-v4-flash", False),
+        ("openrouter", "openrouter:m", True),
+        ("openrouter", "lab/m:free", True),
+        ("openrouter", "balanced", True),
+        ("ollama", "mistral:7b", True),
+        ("mybox", "mistral:7b", True),
+    ],
+)
+def test_an_id_in_the_scope_of_another_provider_is_refused(provider: str, id: str, is_kept: bool) -> None:
+    judged = judge([listed(id), listed("good")], Known(provider=provider))
+    assert [model.id for model in judged.models] == [id, "good"][not is_kept :]
+    assert [refusal.reason for refusal in judged.refusals] == [Reason.HOSTILE_ID] * (not is_kept)
 
 
 @pytest.mark.parametrize("id", ["a", "lab/a", "accounts/x/models/y", "a:b", "a@b", "a..b", "ä", "@cf/meta/llama"])

@@ -158,3 +158,30 @@ def test_a_list_takes_nothing_away_and_what_it_leaves_out_can_be_told() -> None:
     assert [one.upstream_id for one in laid] == ["a", "b", "c", "d", "e*", "x"]
     assert laid[1] == offers[1]
     assert absent(offers, seen) == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("slug", "packaged", "stored_as", "variant"),
+    [
+        ("lab/m", None, "fp8", "fp8"),
+        ("lab/m", None, "Q4_K_M", "Q4_K_M"),
+        ("lab/m", None, "BF16", None),
+        ("lab/m", None, "fp32", None),
+        ("lab/m", None, "unknown", None),
+        ("lab/m", None, "mxfp4", "mxfp4"),
+        ("openai/gpt-oss-120b", None, "mxfp4", None),
+        ("openai/gpt-oss-120b", None, "fp8", "fp8"),
+        ("deepseek-ai/DeepSeek-V3.2-Exp", None, "FP8", None),
+        ("deepseek-ai/DeepSeek-V3", None, "fp4", "fp4"),
+        ("deepseek-ai/DeepSeek-R1-0528", None, "fp8", None),
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", None, "fp8", "fp8"),
+        ("lab/m", "turbo", "fp8", "turbo"),
+        ("lab/m", "fp8", "bf16", "fp8"),
+        ("lab/m", None, None, None),
+    ],
+)
+def test_weights_that_a_list_says_are_stored_smaller_than_published_are_a_variant(
+    slug: str, packaged: str | None, stored_as: str | None, variant: str | None
+) -> None:
+    known = offer(model=slug, variant=packaged, quantization="fp8" if packaged == "fp8" else None)
+    assert over(known, ListedModel(id="m", quantization=stored_as)).variant == variant

@@ -56,4 +56,5 @@ def test_terms_that_are_most_likely_a_mistake_are_told(tmp_path: Path, terms: st
 
 
 def test_good_terms_are_told_nothing(tmp_path: Path) -> None:
+    assert load(tmp_path, "models: [gpt-oss-120b]") == (), "another spelling of a model's name"
     assert load(tmp_path, 'models: ["groq/*"], budget: {usd: "1", per: total}, expires_at: 2999-01-01') == ()

@@ -9,10 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from headgate.providers.sandbox import FAULTS, MODELS, SANDBOX
-from headgate.routing.resolve import LONGEST_NAME, SUFFIXES, SUGGESTIONS, not_found, resolve, served_by
+from headgate.routing.resolve import LONGEST_NAME, SUGGESTIONS, not_found, resolve, served_by
 from headgate.types.policy import Order
 from headgate.types.principal import Principal
 from headgate.types.snapshot import Snapshot
+from headgate.types.suffixes import SUFFIXES
 from tests.surface.gateway import snapshot_of
 from tests.unit.routing.snapshots import NAME
 
