@@ -31,7 +31,8 @@ from headgate.store.records import Everything
 from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.wire import json
 
-READER_GONE = 1
+READER_GONE = 141
+"""What a shell calls the end of a program whose reader has gone (128 + SIGPIPE)."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, eq=False):

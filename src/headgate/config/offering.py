@@ -17,9 +17,10 @@ from headgate.catalog.identity import Identity, load_identity, own_slug
 from headgate.catalog.offers import load_offers
 from headgate.catalog.overlay import overlay
 from headgate.catalog.servings import serving
-from headgate.config.document import Document, ModelPart, PricesPart, ProviderPart, TierPart
+from headgate.config.document import Document, ProviderPart
 from headgate.config.entries import row_of
 from headgate.config.meanings import Meanings, Named
+from headgate.config.model_parts import ModelPart, PricesPart, TierPart
 from headgate.routing.names import matches
 from headgate.routing.requirements import WORDS
 from headgate.types.deployment import DOCUMENT, Offer
