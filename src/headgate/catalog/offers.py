@@ -53,6 +53,7 @@ class _Row(Rates, kw_only=True):
     status: str
     variant: str | None = None
     context_tokens: int | None = None
+    usual_context_tokens: int | None = None
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     tiers: tuple[TierRates, ...] = ()
@@ -138,6 +139,7 @@ def parse_offer(line: bytes, shared: dict[object, Any] | None = None) -> Offer:
         terms=keep(terms, terms),
         price_source=keep(source, source),
         context_tokens=row.context_tokens,
+        usual_context_tokens=row.usual_context_tokens,
         max_input_tokens=row.max_input_tokens,
         max_output_tokens=row.max_output_tokens,
         capabilities=keep(row.capabilities, row.capabilities),

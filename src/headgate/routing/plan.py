@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from headgate.routing.facts import Facts
+from headgate.routing.preferences import too_dear
 from headgate.routing.requirements import Extent, overlong
 from headgate.routing.score import Size, expected_cost, expected_time, least_cost
 from headgate.routing.shortlist import Group, Option, Shortlist
@@ -150,15 +151,16 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
         learned = _learned(option)
         doubt = bool(option.unsure)
         longest = offer.max_output_tokens
-        if (option.holds is not None and option.holds < most) or (
-            longest is not None and extent.each is not None and extent.each > longest
-        ):
+        if option.holds < most or (longest is not None and extent.each is not None and extent.each > longest):
             reason, may_be_long = overlong(offer, extent, learned)
             if reason is not None:
                 dropped.append(Dropped(deployment.name, reason))
                 continue
             doubt = doubt or may_be_long
         size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, asked.at, asked.tier)
+        if option.limits is not None and (reason := too_dear(offer, option.limits, size)) is not None:
+            dropped.append(Dropped(deployment.name, reason))
+            continue
         seen = facts if known is None else known[id(offer), candidate.upstream_id]
         cost, time = expected_cost(offer, size, seen, now), expected_time(size, seen)
         room = facts.has_room(size.prompt + written, deployment.upstream.concurrent, now)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headgate.types.deployment import Body, Deployment
+from headgate.catalog.terms import at_service_tier, standing
+from headgate.routing.score import Size
+from headgate.types.deployment import Body, Deployment, Offer
+from headgate.types.money import Price
 from headgate.types.policy import Preferences
 
 MOST_NAMED = 5
@@ -15,6 +18,11 @@ MOST_NAMED = 5
 
 UNKNOWN = "unknown"
 """The quantization of an offer of which nobody says how its weights are stored."""
+
+_ABOVE = "its {} price is above the highest the request allows"
+_NOT_KNOWN = "its {} price is not known, and the request sets a highest one"
+TOO_DEAR = frozenset(reason.format(side) for reason in (_ABOVE, _NOT_KNOWN) for side in ("input", "output"))
+"""What is said of an offer whose price is too high for the request, or may be."""
 
 
 def admits_serving(deployment: Deployment, preferences: Preferences | None, admitted: frozenset[str]) -> bool:
@@ -28,7 +36,10 @@ def admits_serving(deployment: Deployment, preferences: Preferences | None, admi
 
 
 def why_unwanted(deployment: Deployment, preferences: Preferences, fields: Body) -> str | None:
-    """Why the request does not want a deployment; None when it takes it."""
+    """Why the request does not want a deployment; None when it takes it.
+
+    Where a price depends on the request's length, its time or its service tier, `too_dear` says the rest.
+    """
     provider = deployment.upstream.provider.lower()
     if preferences.only and provider not in preferences.only:
         return f"the request wants only {_listed(preferences.only)}"
@@ -38,7 +49,7 @@ def why_unwanted(deployment: Deployment, preferences: Preferences, fields: Body)
         return f"the request allows no fallback beyond {_listed(preferences.order)}"
     return (
         _wrong_quantization(deployment, preferences)
-        or _too_dear(deployment, preferences)
+        or _too_dear_always(deployment.offer, preferences)
         or (_drops_parameters(deployment, fields) if preferences.require_parameters else None)
     )
 
@@ -60,8 +71,35 @@ def _wrong_quantization(deployment: Deployment, preferences: Preferences) -> str
     return f"its quantization is {quantization}, and the request admits {_listed(sorted(wanted))}"
 
 
-def _too_dear(deployment: Deployment, preferences: Preferences) -> str | None:
-    price, terms = deployment.offer.price, deployment.offer.terms
+def too_dear(offer: Offer, preferences: Preferences, size: Size) -> str | None:
+    """Why an offer costs more than the request allows, at the price that applies to its length, time and tier."""
+    price, terms = offer.price, offer.terms
+    if terms is not None:
+        price = standing(price, terms, size.prompt, size.at)
+    if size.tier is not None:
+        price = at_service_tier(price, terms, size.tier, "")[0] or Price()
+    return _above(price, preferences)
+
+
+def limits_price(preferences: Preferences | None) -> bool:
+    """Whether the request sets a highest price for tokens."""
+    return preferences is not None and (
+        preferences.max_input_pusd_per_mtok is not None or preferences.max_output_pusd_per_mtok is not None
+    )
+
+
+def _too_dear_always(offer: Offer, preferences: Preferences) -> str | None:
+    terms = offer.terms
+    if terms is None:
+        return _above(offer.price, preferences)
+    if preferences.max_request_pusd is not None:
+        dearest = max((each for _, each in terms.request_fees), default=0)
+        if dearest > preferences.max_request_pusd:
+            return "its fee for a request is above the highest the request allows"
+    return None
+
+
+def _above(price: Price, preferences: Preferences) -> str | None:
     for side, most, asked in (
         ("input", preferences.max_input_pusd_per_mtok, price.input_pusd_per_mtok),
         ("output", preferences.max_output_pusd_per_mtok, price.output_pusd_per_mtok),
@@ -69,13 +107,9 @@ def _too_dear(deployment: Deployment, preferences: Preferences) -> str | None:
         if most is None:
             continue
         if asked is None:
-            return f"its {side} price is not known, and the request sets a highest one"
+            return _NOT_KNOWN.format(side)
         if asked > most:
-            return f"its {side} price is above the highest the request allows"
-    if preferences.max_request_pusd is not None and terms is not None:
-        dearest = max((each for _, each in terms.request_fees), default=0)
-        if dearest > preferences.max_request_pusd:
-            return "its fee for a request is above the highest the request allows"
+            return _ABOVE.format(side)
     return None
 
 

@@ -49,6 +49,9 @@ SURELY_BYTES_PER_TOKEN = 12.0
 CAUTIOUS_BYTES_PER_TOKEN = 3.0
 """Before anything has been learned of a model's prompts, a token is taken to be this short."""
 
+SURELY_HELD = 8_000
+"""A prompt of more tokens is in doubt where the window is not known."""
+
 _LEARNED_MARGIN = 1.5
 """A prompt is rarely denser or thinner than the model's usual ones by more than this."""
 _CAUTIOUS_MARGIN = 1.15
@@ -110,10 +113,18 @@ def overlong(offer: Offer, extent: Extent, learned: float | None) -> tuple[str |
         return f"writes at most {longest} tokens, and {each} are asked for", False
     window = offer.context_tokens
     prompt_limit = offer.max_input_tokens
-    if window is None and prompt_limit is None:
-        return None, False
     written = each or 0
     least, most = _bounds(extent, learned)
+    if window is None and prompt_limit is None:
+        usual = offer.usual_context_tokens
+        if usual is not None and least + written > usual:
+            answer = f" and an answer of up to {written}" if written else ""
+            return (
+                f"its window is not known, no other offer of the model has more than {usual} tokens, "
+                f"and the prompt has at least {least}{answer}",
+                False,
+            )
+        return None, most > SURELY_HELD
     if window is not None and least + written > window:
         answer = f" and an answer of up to {written}" if written else ""
         return f"holds {window} tokens, and the prompt has at least {least}{answer}", False

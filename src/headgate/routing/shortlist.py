@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from headgate.routing.facts import Facts, Ratio
-from headgate.routing.preferences import admits_serving, place_in_order, why_unwanted
-from headgate.routing.requirements import WORDS, verdict
+from headgate.routing.preferences import admits_serving, limits_price, place_in_order, why_unwanted
+from headgate.routing.requirements import SURELY_HELD, WORDS, verdict
 from headgate.routing.resolve import Resolution
 from headgate.types.deployment import Body, Candidate, Deployment, Operation
 from headgate.types.policy import Order, Preferences
@@ -37,7 +37,8 @@ class Option(msgspec.Struct, frozen=True, eq=False):
     """A candidate that can serve, with what is known of it.
 
     `unsure` are requirements of which nobody says. `place` is its place as written, `rank` the one the request gives
-    its provider. `holds` is the shortest limit on its prompts, None without one.
+    its provider. `holds` are the tokens beyond which a request needs a closer look. `limits` are the request's
+    preferences where they set a highest price, else None.
     """
 
     candidate: Candidate
@@ -46,7 +47,8 @@ class Option(msgspec.Struct, frozen=True, eq=False):
     unsure: tuple[str, ...]
     place: int
     rank: int
-    holds: int | None
+    holds: int
+    limits: Preferences | None = None
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -168,7 +170,8 @@ def _option(
         unsure=unsure,
         place=place,
         rank=0 if wanted.preferences is None else place_in_order(candidate.deployment, wanted.preferences),
-        holds=min(limits) if limits else None,
+        holds=min(limits) if limits else min(offer.usual_context_tokens or SURELY_HELD, SURELY_HELD),
+        limits=wanted.preferences if limits_price(wanted.preferences) else None,
     )
 
 

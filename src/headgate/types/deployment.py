@@ -49,6 +49,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     prices come from: `DOCUMENT`, or a source of the catalogue and its date. `dearest` is what a million tokens of input
     and of output cost at most, in pico-dollars, where nothing but the price decides.
     `context_tokens` holds prompt and answer together, `max_input_tokens` is the longest prompt where that is less.
+    `usual_context_tokens` is the largest window any other offer of the same weights has, where this one's is unknown.
     `capabilities` are what somebody claims it can do, None when nobody says anything; `lacks` is what it cannot do, for
     certain. `unsaid` is what its sources do not mention and other offers of the same weights are said to do.
     `sources` says where the other figures come from, by name of the figure; those not named come from the price's
@@ -79,6 +80,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[tuple[str, str], ...] = ()
     dearest: tuple[int, int] | None = None
     retires_s: int | None = None
+    usual_context_tokens: int | None = None
 
     def __post_init__(self) -> None:
         # Worked out once: every request of a key with a budget asks it of every candidate.

@@ -25,7 +25,16 @@ ROWS: list[dict[str, Any]] = [
 EVERY = sorted({row["provider"] for row in ROWS})
 READ = {
     *("model", "provider", "upstream_id", "kind", "variant", "status", "responses_only", "rolling", "deprecated_on"),
-    *("context_tokens", "max_input_tokens", "max_output_tokens", "capabilities", "lacks", "unsaid", "quantization"),
+    *(
+        "context_tokens",
+        "usual_context_tokens",
+        "max_input_tokens",
+        "max_output_tokens",
+        "capabilities",
+        "lacks",
+        "unsaid",
+        "quantization",
+    ),
     *("tiers", "price_windows", "price_changes", "unit_prices", "price_source", "sources", "disagreement"),
 }
 """Fields an offer is made of, beside the prices."""
@@ -160,6 +169,7 @@ def test_what_is_not_a_price_is_taken_as_it_is(offers: dict[tuple[str, str], Off
         assert offer.kind == ("responses" if row.get("responses_only") else row["kind"])
         assert offer.variant == row.get("variant")
         assert offer.context_tokens == row.get("context_tokens")
+        assert offer.usual_context_tokens == row.get("usual_context_tokens")
         assert offer.max_input_tokens == row.get("max_input_tokens")
         assert offer.max_output_tokens == row.get("max_output_tokens")
         assert offer.quantization == row.get("quantization")

@@ -263,3 +263,17 @@ def test_what_a_description_leaves_out_is_denied_only_where_no_other_offer_of_th
     assert found("unsaid", described, denying) == [None, None]
     assert found("lacks", silent, denying) == [["vision"], ["vision"]]
     assert found("lacks", silent, denying, seeing) == [None, ["vision"], None], "who knows better says nothing"
+
+
+def test_where_a_window_is_not_known_the_largest_of_the_same_model_stands_beside_it(tmp_path: Path) -> None:
+    rows = [
+        {"model": "m", "kind": "chat", "status": "live"},
+        {"model": "m", "kind": "chat", "context_tokens": 9, "status": "live"},
+        {"model": "m", "kind": "chat", "context_tokens": 7, "status": "live"},
+        {"model": "other", "kind": "chat", "status": "live"},
+        {"model": "m", "kind": "embedding", "status": "live"},
+    ]
+    data = compared("".join(json.dumps(row) + "\n" for row in rows).encode(), tmp_path)
+    found = [json.loads(line).get("usual_context_tokens") for line in data.splitlines()]
+    assert found == [9, None, None, None, None]
+    assert compared(data, tmp_path) == data

@@ -50,18 +50,20 @@ def refused(
     operation: Operation = Operation.CHAT,
     principal: Principal = ANYBODY,
     observed: Observed | None = None,
+    within: Snapshot | None = None,
     **fields: Any,
 ) -> InvalidRequest:
     """The error for a request that nobody can serve."""
     said = {"messages": HI} if operation is Operation.CHAT else {}
     envelope = parse_request(operation, json.dumps({"model": model, **said, **fields}).encode())
     extent = extent_of(envelope)
+    there = within or snapshot()
     made = Planner(observed or Observed(), even).plan_for(
-        snapshot(), principal, envelope, extent, order=None, at=0.0, now=0.0
+        there, principal, envelope, extent, order=None, at=0.0, now=0.0
     )
     assert made is not None
     assert not made.candidates
-    return nobody_can(snapshot(), principal, envelope, extent, made)
+    return nobody_can(there, principal, envelope, extent, made)
 
 
 def parts(*said: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,6 +104,48 @@ def test_the_nearest_is_one_that_can_do_all_of_it() -> None:
 def test_a_model_of_which_nobody_says_is_not_suggested() -> None:
     for fields in ({"tools": TOOLS}, {"n": 2}):
         assert "unsaid" not in refused(**fields).message
+
+
+def test_where_no_name_is_near_the_cheapest_sure_one_is_suggested() -> None:
+    market = snapshot_of("""
+providers:
+  p: {dialect: openai, base_url: "http://127.0.0.1:9/v1", models: [
+    {id: talker-1, capabilities: []},
+    {id: aaaa, capabilities: [vision], input_usd_per_mtok: "9", output_usd_per_mtok: "9"},
+    {id: bbbb, capabilities: [vision]},
+    {id: zzzz, capabilities: [vision], input_usd_per_mtok: "1", output_usd_per_mtok: "1"}]}
+""")
+    assert "can serve it: zzzz (p)" in refused(messages=parts(IMAGE), within=market).message
+    capped = refused(messages=parts(IMAGE), within=market, provider={"max_price": {"prompt": 0.5}})
+    assert "No model of this key's can serve it." in capped.message
+
+
+def test_a_window_nobody_knows_is_no_longer_one() -> None:
+    assert "unsaid" not in refused(messages=[{"role": "user", "content": "word " * 500_000}]).message
+    short = snapshot_of("""
+providers:
+  p: {dialect: openai, base_url: "http://127.0.0.1:9/v1", models: [
+    {id: talker-1, context_tokens: 1000}, {id: talker-2}]}
+""")
+    error = refused(messages=[{"role": "user", "content": "word " * 3_000}], within=short)
+    assert error.code == "context_length_exceeded"
+    assert "No model of this key's can serve it." in error.message
+
+
+def test_a_price_that_is_too_high_at_this_length_is_blamed_on_the_provider_field() -> None:
+    tiered = snapshot_of("""
+providers:
+  p: {dialect: openai, base_url: "http://127.0.0.1:9/v1", models: [
+    {id: talker-1, input_usd_per_mtok: "1", output_usd_per_mtok: "1",
+     tiers: [{above_tokens: 2000, input_usd_per_mtok: "9"}]}]}
+""")
+    error = refused(
+        messages=[{"role": "user", "content": "word " * 3_000}],
+        within=tiered,
+        provider={"max_price": {"prompt": 5}},
+    )
+    assert (error.param, error.code) == ("provider", "invalid_value")
+    assert "its input price is above" in error.message
 
 
 def test_no_model_is_suggested_that_the_key_may_not_use() -> None:

@@ -221,7 +221,7 @@ def test_a_prompt_that_somebody_has_counted_is_neither_doubtful_nor_guessed() ->
 def test_a_picture_that_may_be_large_makes_nobody_certainly_too_small() -> None:
     small, large = (
         candidate("small", price=(0, 0), context_tokens=8_000),
-        sold("large", 9),
+        sold("large", 9, context_tokens=200_000),
     )
     made = planned(small, large, request=asked(Extent(text=400, other=100_000)))
     assert providers(made) == ["large", "small"]

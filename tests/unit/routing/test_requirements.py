@@ -88,6 +88,22 @@ def test_a_window_holds_prompt_and_answer_and_a_limit_on_prompts_the_prompt_alon
     assert all(figure in reason for figure in ("899", "900"))
 
 
+def test_where_the_window_is_not_known_those_of_other_offers_count_and_a_long_prompt_is_in_doubt() -> None:
+    vague = offer(usual_context_tokens=20_000)
+    assert overlong(vague, Extent(text=0, exact=8_000, each=100), None) == (None, False)
+    assert overlong(vague, Extent(text=0, exact=8_001), None) == (None, True)
+    assert overlong(vague, Extent(text=0, exact=19_000, each=1_000), None) == (None, True)
+    for extent in (Extent(text=0, exact=20_001), Extent(text=0, exact=19_000, each=1_001), Extent(text=4, each=20_001)):
+        reason, _ = overlong(vague, extent, None)
+        assert reason is not None
+        assert "its window is not known, no other offer of the model has more than 20000 tokens" in reason
+    assert overlong(offer(), Extent(text=0, exact=10**6), None) == (None, True)
+    assert overlong(offer(context_tokens=30_000, usual_context_tokens=100), Extent(text=0, exact=20_000), None) == (
+        None,
+        False,
+    ), "its own window is known"
+
+
 def test_several_answers_each_have_the_window_to_themselves() -> None:
     extent = Extent(text=0, exact=500, each=400, answers=10)
     assert overlong(offer(context_tokens=900), extent, None) == (None, False)
@@ -144,6 +160,6 @@ def test_a_reason_has_figures_and_what_has_no_limit_always_fits(
         assert not doubtful
         assert any(str(limit) in reason for limit in (window, prompt, answer) if limit is not None)
     if window is None and prompt is None and (answer is None or extent.each is None):
-        assert (reason, doubtful) == (None, False)
-    if extent.exact is not None:
+        assert reason is None
+    if extent.exact is not None and (window is not None or prompt is not None):
         assert not doubtful, "nothing is doubtful about what was counted"

@@ -12,10 +12,13 @@ from headgate.catalog.cost import cost_pusd, reckon
 from headgate.routing.facts import Facts
 from headgate.routing.requirements import Extent
 from headgate.routing.score import FACTOR_HALF_LIFE_S, Size, cost_factor, expected_cost, expected_time
-from headgate.types.deployment import DOCUMENT, Offer
+from headgate.routing.shortlist import Wanted
+from headgate.types.deployment import DOCUMENT, Offer, Operation
 from headgate.types.money import Change, Price, Terms, Tier, Window
+from headgate.types.policy import Preferences
+from headgate.types.request import Plan
 from headgate.types.usage import Usage
-from tests.unit.routing.snapshots import MTOK, PRICE, asked, planned, providers, sold
+from tests.unit.routing.snapshots import MTOK, PRICE, asked, planned, providers, reasons, sold
 
 TOKENS = st.integers(0, 10**8)
 HOUR = 3600
@@ -108,6 +111,27 @@ def test_a_long_prompt_a_date_and_an_hour_change_who_is_cheapest() -> None:
     assert first(40_000, at=100.0) == "night"
     assert first(400, at=1.5 * HOUR) == "night"
     assert first(400, at=2 * HOUR) == "tiered"
+
+
+def test_the_highest_price_a_request_allows_is_for_the_price_that_applies() -> None:
+    tiered = sold("tiered", 2, terms=Terms(tiers=(Tier(1_000, Price(input_pusd_per_mtok=9 * MTOK)),)))
+    raised = sold("raised", 1, terms=Terms(changes=(Change(100, Price(input_pusd_per_mtok=8 * MTOK)),)))
+    cheap = Price(input_pusd_per_mtok=2 * MTOK, output_pusd_per_mtok=2 * MTOK)
+    lowered = sold("lowered", 9, terms=Terms(changes=(Change(100, cheap),)))
+    flexible = sold("flexible", 6, terms=Terms(tier_percent=(("flex", 50),)))
+    most = Preferences(max_input_pusd_per_mtok=5 * MTOK, max_output_pusd_per_mtok=5 * MTOK)
+    wanted = Wanted(Operation.CHAT, preferences=most)
+
+    def made(text: int = 400, at: float = 0.0, tier: str | None = None) -> Plan:
+        request = asked(Extent(text=text), at=at, tier=tier)
+        return planned(tiered, raised, lowered, flexible, request=request, wanted=wanted)
+
+    assert sorted(providers(made())) == ["raised", "tiered"]
+    assert sorted(providers(made(text=40_000))) == ["raised"]
+    assert sorted(providers(made(at=100.0))) == ["lowered", "tiered"]
+    assert reasons(made(at=100.0))["raised/m"] == "its input price is above the highest the request allows"
+    assert providers(made(tier="flex")) == ["flexible"]
+    assert "not known" in reasons(made(tier="flex"))["tiered/m"]
 
 
 def test_a_service_tier_that_nobody_priced_is_not_taken_for_the_usual_one() -> None:

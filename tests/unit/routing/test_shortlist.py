@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.routing.observed import Observed
+from headgate.routing.requirements import SURELY_HELD
 from headgate.routing.shortlist import Wanted
 from headgate.types.deployment import Candidate, Operation
 from headgate.types.policy import Order, Preferences
@@ -122,11 +123,9 @@ def test_who_lacks_something_says_what_and_who_cannot_serve_at_all_says_why() ->
 
 
 @pytest.mark.parametrize(
-    ("window", "prompt", "holds"), [(None, None, None), (9, None, 9), (None, 7, 7), (9, 7, 7), (5, 7, 5)]
+    ("window", "prompt", "holds"), [(None, None, SURELY_HELD), (9, None, 9), (None, 7, 7), (9, 7, 7), (5, 7, 5)]
 )
-def test_an_option_knows_the_shortest_limit_on_its_prompts(
-    window: int | None, prompt: int | None, holds: int | None
-) -> None:
+def test_an_option_knows_the_shortest_limit_on_its_prompts(window: int | None, prompt: int | None, holds: int) -> None:
     one = candidate(context_tokens=window, max_input_tokens=prompt)
     assert listed(resolution(one)).groups[0].options[0].holds == holds
 

@@ -13,8 +13,8 @@ CHEAPEST_COST, FASTEST_P95, EXPLORATION = 2.0, 10.0, 2.0
 
 IN_BALANCE, BALANCED_COST, FOR_ITS_MONEY = 1.5, 1.35, 1.15
 """`balanced` takes at most so many times as long as the fastest, costs at most so many times as much as the oracle of
-its own policy, and so many times as much for the time it takes. Where two take nearly 1.5 times as long as each other, luck
-decides which of them is within the limit, and the dearer of the two costs a third more."""
+its own policy, and so many times as much for the time it takes. Where one takes nearly 1.5 times as long as another,
+luck decides which of them is within the limit, and the dearer of the two costs a third more."""
 
 LUCK = 1.005
 """By so much a policy may beat the oracle, which knows what to expect but not how the dice fall."""
