@@ -75,7 +75,11 @@ class CandidateView(View):
         description="unknown, healthy, failing or limited; cooling, probing, crowded, parked_credential or "
         "parked_offer where it sits out."
     )
-    health_why: str | None = Field(default=None, description="Why it sits out, and until when.")
+    health_why: str | None = Field(
+        default=None,
+        description="Why it sits out, and until when; left out where it does not.",
+        exclude_if=lambda why: why is None,
+    )
     input_usd_per_mtok: str | None
     output_usd_per_mtok: str | None
     price_source: str | None
