@@ -19,7 +19,7 @@ from tests.surface.wire import Answer, Wire, ask, events, request
 
 KEY = "hg-surface-tests-key-of-fallbacks"
 SSE = (("content-type", "text/event-stream"),)
-USAGE = {"prompt_tokens": 9, "completion_tokens": 3}
+USAGE: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 3}
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Pair:
             await wire.send(request(body=chat(model, **asked), key=KEY))
             answer = await wire.answer()
         found = events(answer.body)
-        text, note = "", {}
+        text, note = "", dict[str, Any]()
         for data in found:
             if data == b"[DONE]":
                 continue

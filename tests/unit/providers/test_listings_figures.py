@@ -184,8 +184,8 @@ def test_a_price_of_0_or_less_is_given_as_it_stands_unless_it_stands_for_none() 
     problems: list[str] = []
     fields = Fields({"a": 0, "b": "0.0", "c": "-0.000001", "d": "0.000001"}, problems)
     names = tuple((name, name) for name in "abcde")
-    assert fields.prices(names, PER_TOKEN) == (("a", 0), ("b", 0), ("c", -1), ("d", 1))
-    assert fields.prices(names, PER_TOKEN, unset=Decimal(0)) == (("c", -1), ("d", 1))
+    assert dict(fields.prices(names, PER_TOKEN)) == {"a": 0, "b": 0, "c": -1, "d": 1}
+    assert dict(fields.prices(names, PER_TOKEN, unset=Decimal(0))) == {"c": -1, "d": 1}
     assert problems == []
 
 
