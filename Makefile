@@ -1,7 +1,7 @@
 # Every verb first makes sure that .venv is there and up to date; a second run costs nothing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check bench fmt
+.PHONY: help setup up test check bench faults soak fmt
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -33,6 +33,12 @@ check: setup ## Lint, formatting, types, import layers
 bench: setup ## Measure beside nginx, and LiteLLM where it is installed
 	@tools/bootstrap.sh bench
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: setup ## Print what a client sees of every fault of a provider
+	@$(BIN)/python -m tests.faults.bench
+
+soak: setup ## Half an hour of faults at random (ARGS="--seconds 60 --rate 100")
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 fmt: setup ## Format and fix what can be fixed without thinking
 	$(BIN)/ruff check --fix
