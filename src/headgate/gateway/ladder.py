@@ -7,18 +7,19 @@ and facts how each attempt went.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 from headgate.dialects.openai.seam import Seam
 from headgate.gateway.begin import Asking, Begun, begin, give_up
 from headgate.gateway.booking import Booking
 from headgate.gateway.learn import note
-from headgate.gateway.patience import Patience
+from headgate.gateway.patience import LEAST_S, Patience
 from headgate.gateway.settle import settle
-from headgate.gateway.steps import Situation, Step, most_useful, next_step, rule_of
+from headgate.gateway.steps import MOST_PATIENCE, MOST_WAIT_S, Situation, Step, most_useful, next_step, rule_of
 from headgate.routing.health import Health, Permit
 from headgate.routing.observed import Observed
-from headgate.routing.standing import Standing
+from headgate.routing.standing import Condition, Standing
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.policy import HealthPolicy, Rule, Timeouts
 from headgate.types.request import Attempt, Envelope, Plan, Request
@@ -34,6 +35,12 @@ TICK_S = 0.01
 
 MOST_OF_DEADLINE = 0.5
 """An attempt that has used so much of the time that was left when it began is late, whatever its clocks say."""
+
+SPREAD = 0.25
+"""Waits for a rate limit are longer than it by up to this part."""
+
+LEAST_PAUSE_S = 0.01
+"""A clock that is read a moment early must not find the limit still there."""
 
 
 class Means:
@@ -77,6 +84,9 @@ class Ladder:
         self.deadline = booking.clock() + total_s
         self._next = 0
         self._crowded: list[int] = []
+        self._awaited: list[int] = []
+        self._recalled: set[int] = set()
+        self._waited = False
         self._pressed = False
         self._too_small: int | None = None
 
@@ -86,6 +96,11 @@ class Ladder:
         now = self.booking.clock()
         return any(self._is_ready(place, now) for place in range(self._next, len(self.plan.candidates)))
 
+    @property
+    def has_rival(self) -> bool:
+        """Whether somebody may be asked now, or when a rate limit is over."""
+        return self.has_next or next(self._waits(self.booking.clock()), None) is not None
+
     def take(self) -> int | None:
         """The place of the next candidate that may be asked now; None when there is none.
 
@@ -93,6 +108,8 @@ class Ladder:
         herd must not come back to the first choice.
         """
         now = self.booking.clock()
+        if self._awaited and self._is_ready(place := self._awaited.pop(), now):
+            return place
         while self._next < len(self.plan.candidates):
             place, self._next = self._next, self._next + 1
             if self._fits(place):
@@ -106,9 +123,26 @@ class Ladder:
         self._pressed = True
         return self._crowded.pop()
 
+    async def turn(self) -> int | None:
+        """The place of the next candidate to ask, after a wait where nobody can be asked yet; None when nobody will.
+
+        Only rate limits are waited for, once a request, and only where the wait fits. Who sat out when its turn came
+        and is back, with no attempt of this request made at it, is asked without a wait.
+        """
+        while (place := self.take()) is None:
+            now = self.booking.clock()
+            wait_s, place = min(self._waits(now), default=(math.inf, -1))
+            if wait_s > min((self.deadline - now) * MOST_PATIENCE, MOST_WAIT_S):
+                return None
+            self._waited = self._waited or wait_s > 0
+            await asyncio.sleep(wait_s)
+            self._awaited.append(place)
+            self._recalled.add(place)
+        return place
+
     async def tried(self, place: int) -> Running:
         """Attempts at one candidate, as many as its faults and the policy allow. Raises Fault."""
-        tries = 0
+        tries = self._tries(place)
         while True:
             tries += 1
             try:
@@ -221,7 +255,7 @@ class Ladder:
         facts, stream = self.means.observed.of(deployment), self.request.envelope.stream
         late_s = self.means.patience.late_s(deployment, facts, self.timeouts(place), self.plan.tokens, stream=stream)
         # A clock that runs out with the deadline would leave nobody the time to answer in the first one's place.
-        late_s = min(late_s, (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE)
+        late_s = min(late_s, max(LEAST_S, (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE))
         hedge = deployment.upstream.hedge if route is None or route.hedge is None else route.hedge
         if hedge is None:
             return late_s
@@ -249,14 +283,33 @@ class Ladder:
         return Fault(kind, f"nobody can be asked now: {told}", retry_after_s=min(waits, default=None))
 
     def _situation(self, place: int, tries: int) -> Situation:
-        route, deployment = self.plan.routes[place], self.plan.candidates[place].deployment
         return Situation(
             tries=tries,
-            retries=deployment.upstream.retries if route is None or route.retries is None else route.retries,
+            retries=self._retries(place),
             left_s=self.deadline - self.booking.clock(),
             has_next=self.has_next,
             draw=self.means.draw(),
         )
+
+    def _waits(self, now: float) -> Iterator[tuple[float, int]]:
+        """How long until a candidate may be asked, and its place. Those who wait for one limit come back spread out."""
+        for place in range(len(self.plan.candidates)):
+            standing, tries = self._standing(place, now), self._tries(place)
+            if not self._fits(place):
+                continue
+            if standing.ready and not tries and place not in self._recalled:
+                yield 0.0, place
+            elif standing.condition is Condition.LIMITED and not self._waited and tries <= self._retries(place):
+                yield (standing.wait_s(now) or 0.0) * (1 + SPREAD * self.means.draw()) + LEAST_PAUSE_S, place
+
+    def _tries(self, place: int) -> int:
+        """The attempts that were made at a candidate."""
+        candidate = self.plan.candidates[place]
+        return sum(one.candidate is candidate for one in self.booking.account.tries)
+
+    def _retries(self, place: int) -> int:
+        route, upstream = self.plan.routes[place], self.plan.candidates[place].deployment.upstream
+        return upstream.retries if route is None or route.retries is None else route.retries
 
     def _rule(self, fault: Fault, place: int) -> Rule:
         route = self.plan.routes[place]

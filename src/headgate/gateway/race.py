@@ -14,7 +14,7 @@ from headgate.types.fault import Fault
 
 async def climb(ladder: Ladder) -> Running:
     """The first candidate whose answer begins. Raises Fault: of all that happened the one that tells most."""
-    while (place := ladder.take()) is not None:
+    while (place := await ladder.turn()) is not None:
         late_s = ladder.late_s(place)
         try:
             return await (ladder.tried(place) if late_s is None else Race(ladder, place).run(late_s))
@@ -63,7 +63,7 @@ class Race:
         return won
 
     def _start(self) -> None:
-        if self._ladder.has_next:
+        if self._ladder.has_rival:
             self._ladder.count_rival(self._place)
             self._rival = asyncio.get_running_loop().create_task(_climb_beside(self._ladder))
             self._rival.add_done_callback(self._heard)

@@ -248,3 +248,39 @@ def test_a_404_suggests_only_what_the_key_may_use() -> None:
     nothing = Principal(key="k", models=("absent",))
     assert "No model is configured for this key" in not_found(snapshot(), nothing, "fast").message
     assert "providers.deepinfra" not in not_found(snapshot(), nothing, "deepinfra/x").message
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("GPT-OSS-120B", "gpt-oss-120b"),
+        ("GPT-OSS-120B:nitro", "gpt-oss-120b"),
+        ("OpenAI/GPT-OSS-120b", "openai/gpt-oss-120b"),
+        ("Other/Plain", "other/plain"),
+        ("FAST", "fast"),
+        ("GROQ/OpenAI/gpt-oss-120b", "groq/openai/gpt-oss-120b"),
+    ],
+)
+def test_what_differs_in_letter_case_alone_is_suggested_first(name: str, meant: str) -> None:
+    assert resolve(snapshot(), name) is None
+    assert f" Nearest: {meant} (" in not_found(snapshot(), EVERYTHING, name).message
+    assert f" Nearest: {meant} (" in not_found(snapshot(), Principal(key="k", models=(meant, "x")), name).message
+    assert f"{meant} (" not in not_found(snapshot(), Principal(key="k", models=("plain",)), name).message
+
+
+def test_the_404_for_a_name_of_different_models_names_the_pins_the_key_may_use() -> None:
+    box = 'dialect: openai, base_url: "http://127.0.0.1:9/v1"'
+    here = snapshot(f"""
+providers:
+  a: {{{box}, models: [{{id: one, model: org/One}}]}}
+  b: {{{box}, models: [{{id: one, model: org/Two}}]}}
+""")
+    for name in ("one", "one:nitro"):
+        assert resolve(here, name) is None
+        message = not_found(here, EVERYTHING, name).message
+        assert "a/one" in message
+        assert "b/one" in message
+    assert "is not the same at every provider. Name one: a/one; b/one." in not_found(here, EVERYTHING, "one").message
+    narrow = not_found(here, Principal(key="k", models=("one", "b/*")), "one").message
+    assert " Nearest: b/one (b)." in narrow
+    assert "a/one" not in narrow
