@@ -19,6 +19,8 @@ def verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
     """Every verb with its options."""
     for name, below in command.commands.items():
         if hasattr(below, "commands"):
+            if below.invoke_without_command:
+                yield (*path, name), {option for parameter in below.params for option in parameter.opts}
             yield from verbs(below, (*path, name))
         else:
             yield (*path, name), {option for parameter in below.params for option in parameter.opts}

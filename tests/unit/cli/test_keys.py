@@ -234,7 +234,7 @@ def test_a_reader_that_has_seen_enough_ends_the_list_without_a_traceback(verbs: 
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == ""
-        assert process.wait(TIMEOUT_S) == 1
+        assert process.wait(TIMEOUT_S) == 141
 
 
 def test_a_workspace_that_only_the_document_names_is_there(verbs: Verbs) -> None:
