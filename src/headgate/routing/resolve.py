@@ -138,7 +138,7 @@ def _nearest(snapshot: Snapshot, principal: Principal, name: str, usable: list[s
     folded = wanted.lower()
     exact = [known for known in (*usable, *snapshot.aliases) if known.lower() == folded and principal.may_use(known)]
     pins = [known for known in _pins_of(snapshot, wanted) if principal.may_use(known)]
-    found = [] if len(exact) == SUGGESTIONS else nearest(wanted, usable, SUGGESTIONS)
+    found = [] if exact else nearest(wanted, usable, SUGGESTIONS)
     return list(dict.fromkeys((*exact, *pins, *found)))[:SUGGESTIONS]
 
 
