@@ -78,6 +78,7 @@ class StreamReader:
         self._pieces = 0
         self._answers = _answers_asked_for(envelope)
         self._answered: set[bytes] = set()
+        self._reasoned = False
         self.usage: Usage | None = None
         self._usage_raw: bytes | None = None
         self._counted = b""
@@ -163,7 +164,10 @@ class StreamReader:
         if not data or self.ended:
             return b"" if self.ended else event
         if data == b"[DONE]":
-            self.ended = self.finished = True
+            self.ended = True
+            if self.has_content and not self._reasoned:
+                raise Fault(FaultClass.BROKEN_STREAM, "the provider ended its answer without a finish reason")
+            self.finished = True
             return b""
         try:
             chunk = _chunk.decode(data)
@@ -190,7 +194,10 @@ class StreamReader:
         """Keep what the choices of an event tell about the answer. Raises Fault when the provider gave it up."""
         self._pieces += 1
         for choice in choices:
-            # Some servers send "" instead of null, or instead of a reason; only a word is a reason.
+            if choice.finish_reason is None:
+                continue
+            # Some servers send "" instead of null, or instead of a reason; only a word ends an answer by itself.
+            self._reasoned = True
             if choice.finish_reason:
                 if choice.finish_reason == FAILED:
                     raise Fault(FaultClass.BROKEN_STREAM, "the provider broke off its answer with an error")
