@@ -16,13 +16,12 @@ def test_a_star_captures_exactly_what_stands_between(before: str, after: str, te
     assert star(f"{before}*{after}", before + text + after) == (text or None)
 
 
-@given(st.text("ab*", max_size=6), st.text("ab", max_size=8))
-def test_a_star_that_matches_can_be_put_back(pattern: str, text: str) -> None:
-    assume(pattern.count("*") == 1)
+@given(st.text("ab", max_size=3), st.text("ab", max_size=3), st.text("ab", max_size=8))
+def test_a_star_that_matches_can_be_put_back(before: str, after: str, text: str) -> None:
+    pattern = f"{before}*{after}"
     captured = star(pattern, text)
     assert matches(pattern, text) == (captured is not None)
     if captured is None:
-        before, _, after = pattern.partition("*")
         assert not (text.startswith(before) and text.endswith(after) and len(text) > len(before) + len(after))
     else:
         assert captured
