@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from tests.fakes.provider import FakeProvider, Reply, Request
-from tests.faults.shapes import SHAPES, TEXT, good
+from tests.faults.forms import CHAT, TEXT
+from tests.faults.shapes import SHAPES, good
 from tests.faults.verdict import Verdict, judge
 from tests.surface.gateway import Running, running
 from tests.surface.stage import chat
@@ -23,7 +24,7 @@ MENDED_S = 0.05
 """A spent balance, a refused credential or a retired model is a state, out of which only the operator leads: after so
 long it is mended, and one provider at a time is in it, or nobody would be left to ask for the rest of the run."""
 
-FAULTS = tuple(shape for shape in SHAPES.values() if not shape.fine and not shape.tools)
+FAULTS = tuple(shape for shape in SHAPES[CHAT].values() if not shape.fine and not shape.tools)
 
 
 class Storm:
@@ -48,7 +49,7 @@ class Storm:
         try:
             async with asyncio.timeout(TOTAL_S * 3):
                 answer = await ask(self.gateway.port, request(body=chat(f"from-{first}", **fields), key=KEY))
-            verdict = judge(answer, TEXT, streamed=streamed, tools=False)
+            verdict = judge(answer, CHAT, TEXT, streamed=streamed)
         except (TimeoutError, Closed) as error:
             verdict = Verdict(False, False, type(error).__name__)
         self.served += verdict.served

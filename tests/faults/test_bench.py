@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.faults.bench import Case, Row, cases, run, table
-from tests.faults.shapes import TEXT
+from tests.faults.bench import Case, Row, cases, rows_of, table
+from tests.faults.forms import CHAT, TEXT
 from tests.faults.verdict import judge
 from tests.surface.stage import chunk, event
 from tests.surface.wire import Answer
@@ -18,7 +18,7 @@ CASES = list(cases())
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rows() -> AsyncIterator[dict[Case, Row]]:
-    yield {row.case: row for row in await run(CASES)}
+    yield {row.case: row for row in await rows_of(CASES)}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -59,4 +59,4 @@ def _stream(*pieces: bytes) -> Answer:
     ],
 )
 def test_the_bench_is_not_deceived(deception: Answer) -> None:
-    assert not judge(deception, TEXT, streamed=True, tools=False).honest
+    assert not judge(deception, CHAT, TEXT, streamed=True).honest

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from tests.fakes.provider import FakeProvider
-from tests.faults.shapes import SHAPES, TEXT, Shape, good
+from tests.faults.forms import CHAT, TEXT
+from tests.faults.shapes import SHAPES, Shape, good
 from tests.faults.soak import soak
 from tests.faults.storm import storm
 from tests.surface.gateway import running
@@ -31,7 +32,7 @@ async def test_nearly_nobody_sees_anything_of_faults_at_random() -> None:
 async def test_a_limit_without_a_time_is_waited_for_when_nobody_else_is_there() -> None:
     async with FakeProvider() as fake:
         fake.always(good)
-        limited: Shape = SHAPES["429"]
+        limited: Shape = SHAPES[CHAT]["429"]
         assert limited.json is not None
         fake.play(limited.json)
         provider = f"one: {{dialect: openai, base_url: {fake.base_url}, models: [{{id: m}}]}}"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.shapes import ARGUMENTS
+from tests.faults.forms import Form
 from tests.surface.wire import Answer
 
 
@@ -20,23 +20,22 @@ class Verdict:
     how: str
 
 
-def judge(answer: Answer, text: str, *, streamed: bool, tools: bool) -> Verdict:
+def judge(answer: Answer, form: Form, expected: str, *, streamed: bool) -> Verdict:
     """Compare an answer with what the providers mean to say."""
-    expected = ARGUMENTS if tools else text
     if answer.status != 200:
         error = answer.error
         honest = answer.status >= 400 and bool(error.get("message")) and bool(error.get("code"))
         return Verdict(False, honest, f"error {answer.status} {error.get('code')}")
-    return _judge_stream(answer, expected) if streamed else _judge_whole(answer, expected)
+    return _judge_stream(answer, form, expected) if streamed else _judge_whole(answer, form, expected)
 
 
-def _judge_whole(answer: Answer, expected: str) -> Verdict:
-    choice = answer.json()["choices"][0]
-    right = said_in(choice["message"]) == expected and choice["finish_reason"] in ("stop", "tool_calls")
+def _judge_whole(answer: Answer, form: Form, expected: str) -> Verdict:
+    (item,) = answer.json()[form.items]
+    right = form.said(item) == expected and item.get("finish_reason", "stop") in ("stop", "tool_calls")
     return Verdict(right, right, f"by {answer.headers['x-headgate-provider']}" if right else "WRONG ANSWER")
 
 
-def _judge_stream(answer: Answer, expected: str) -> Verdict:
+def _judge_stream(answer: Answer, form: Form, expected: str) -> Verdict:
     said, finished, usages = "", 0, 0
     note: dict[str, Any] = {}
     found = payloads(answer.body)
@@ -48,7 +47,7 @@ def _judge_stream(answer: Answer, expected: str) -> Verdict:
         note, error = one.get("headgate") or note, one.get("error") or error
         usages += bool(one.get("usage"))
         for choice in one.get("choices", ()):
-            said += said_in(choice["delta"])
+            said += form.said(choice)
             finished += choice.get("finish_reason") is not None
     if not found or found[-1] != b"[DONE]":
         honest = error is not None and bool(error.get("code")) and expected.startswith(said)
@@ -56,12 +55,6 @@ def _judge_stream(answer: Answer, expected: str) -> Verdict:
     right = (said, finished, usages, error) == (expected, 1, 1, None)
     how = f"by {note.get('provider')}" + (f", {note['recovered']}" if "recovered" in note else "")
     return Verdict(right, right, how if right else "WRONG ANSWER")
-
-
-def said_in(message: dict[str, Any]) -> str:
-    """The words of a message or of a delta, and the arguments of its calls."""
-    calls = message.get("tool_calls") or ()
-    return (message.get("content") or "") + "".join(call["function"].get("arguments") or "" for call in calls)
 
 
 def payloads(stream: bytes) -> list[bytes]:

@@ -170,6 +170,7 @@ def _route(name: str, part: RoutePart, document: Document, offering: Offering, d
         provider_timeouts={
             provider: _timeouts(timeouts, entry.timeouts, document.timeouts)
             for provider, entry in document.providers.items()
+            if entry.timeouts
         }
         if timeouts
         else {},

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from headgate.dialects.openai.stream import StreamReader
 from headgate.gateway.pipe import Pipe
-from tests.faults.shapes import ARGUMENTS, DONE, END, EVENTS, TEXT, USAGE_CHUNK, tool_chunk
-from tests.faults.verdict import payloads, said_in
+from tests.faults.forms import CHAT, TEXT
+from tests.faults.shapes import ARGUMENTS, DONE, Streamed, tool_chunk
+from tests.faults.verdict import payloads
 from tests.surface.stage import chunk, event
 from tests.unit.dialects.driving import envelope
 
@@ -22,8 +23,9 @@ CALL = b"".join(
         event(chunk(None, "tool_calls")),
     )
 )
-WHOLE = {TEXT: EVENTS + END + event(USAGE_CHUNK) + DONE, ARGUMENTS: CALL + event(USAGE_CHUNK) + DONE}
-FINISHED = {TEXT: len(EVENTS + END), ARGUMENTS: len(CALL)}
+WORDS = Streamed(CHAT)
+WHOLE = {TEXT: WORDS.all + WORDS.end + WORDS.usage + DONE, ARGUMENTS: CALL + WORDS.usage + DONE}
+FINISHED = {TEXT: len(WORDS.all + WORDS.end), ARGUMENTS: len(CALL)}
 SAID = st.sampled_from(sorted(WHOLE))
 CUTS = st.lists(st.integers(0, 3000), max_size=8)
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -57,7 +59,7 @@ def told(out: bytes) -> tuple[str, int, bool]:
     words, finishes, found = "", 0, payloads(out)
     for data in found:
         for choice in () if data == b"[DONE]" else read(data).get("choices") or ():
-            words += said_in(choice.get("delta") or {})
+            words += CHAT.said(choice)
             finishes += choice.get("finish_reason") is not None
     return words, finishes, found[-1:] == [b"[DONE]"]
 
