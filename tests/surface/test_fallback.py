@@ -66,6 +66,7 @@ providers:
 models:
   pair: {{targets: [first/m], fallback: [second/m]{route}}}
   alone: {{targets: [first/m]{route}}}
+  two: {{targets: [second/m]{route}}}
 """
         yield Pair(await stack.enter_async_context(running(document)), one, two)
 
@@ -281,7 +282,7 @@ async def test_half_a_tool_call_is_never_seen_and_another_calls_the_tool() -> No
 
 
 async def test_a_hedge_overtakes_early_and_only_as_often_as_it_may() -> None:
-    async with pair(route=", hedge: {after: 0.1, budget_percent: 50}") as there:
+    async with pair(route=", hedge: {after: 0.1, budget: 50%}") as there:
         slow = completion(**USAGE)
         there.first.always(Script(head_delay_s=0.4, headers=slow.headers, steps=slow.steps))
         served = [(await there.chat()).headers["x-headgate-provider"] for _ in range(8)]
@@ -290,6 +291,27 @@ async def test_a_hedge_overtakes_early_and_only_as_often_as_it_may() -> None:
     hedged = [entry for entry in entries if len(entry.attempts) == 2]
     assert served.count("second") == len(hedged) == 4
     assert all(sorted(one.result for one in entry.attempts) == ["cancelled", "success"] for entry in hedged)
+
+
+async def test_many_slow_answers_at_once_are_not_hedged_beyond_the_budget() -> None:
+    async with pair(route=", hedge: {after: 0.1, budget: 10%}") as there:
+        answers = [await there.chat() for _ in range(30)]
+        slow = completion(**USAGE)
+        there.first.always(Script(head_delay_s=0.6, headers=slow.headers, steps=slow.steps))
+        answers += await asyncio.gather(*(there.chat() for _ in range(10)))
+        await there.gateway.until_idle()
+        hedged = [entry for entry in there.gateway.ledger.entries if len(entry.attempts) == 2]
+    assert {answer.status for answer in answers} == {200}
+    assert len(hedged) == 4
+
+
+async def test_who_is_back_while_the_first_is_late_is_asked() -> None:
+    async with pair(route=", timeouts: {first_token_s: 0.2, total_s: 10}, retries: 0") as there:
+        there.second.play(json_reply({"error": {"message": "slow down"}}, status=429, retry_after="5"))
+        assert (await there.chat("two")).status == 429
+        there.first.always(Script(head_delay_s=60.0))
+        answer = await there.chat()
+    assert (answer.status, answer.headers["x-headgate-provider"]) == (200, "second")
 
 
 async def test_a_client_that_leaves_takes_every_attempt_along() -> None:

@@ -277,4 +277,4 @@ def _health(*levels: HealthPart | None) -> HealthPolicy:
 
 
 def _hedge(part: HedgePart | None) -> HedgePolicy | None:
-    return HedgePolicy(after=part.after, budget_percent=part.budget_percent) if part else None
+    return HedgePolicy(after=part.after, budget=part.budget) if part else None

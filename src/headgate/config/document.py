@@ -22,6 +22,7 @@ from headgate.config.fields import (
     Name,
     Number,
     Pause,
+    Percent,
     Places,
     ProxyUrl,
     Rate,
@@ -72,7 +73,7 @@ class HedgePart(Part):
     """A second attempt started while a slow first one still runs."""
 
     after: HedgeAfter = Field(default="p95", description="Start it after this percentile (p95) or so many seconds.")
-    budget_percent: Number = Field(default=5.0, gt=0, le=100, description="At most this share of requests is hedged.")
+    budget: Percent = Field(default=0.05, description="At most this share of requests is hedged, such as 5%.")
 
 
 class Policies(Part):

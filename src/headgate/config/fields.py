@@ -193,6 +193,14 @@ def _hedge_after(value: Any) -> str:
     refuse("must be a percentile such as p95, or seconds")
 
 
+def _percent(value: Any) -> float:
+    text = value if isinstance(value, str) else ""
+    number = text.removesuffix("%")
+    if number == text or not _DECIMAL.fullmatch(number) or not 0 < float(number) <= 100:
+        refuse("must be a share of requests such as 5%, more than 0% and at most 100%")
+    return float(number) / 100
+
+
 def _one_star(value: str) -> str:
     if value.count("*") > 1:
         refuse("holds more than one *")
@@ -244,6 +252,8 @@ BaseUrl = Annotated[str, AfterValidator(base_url)]
 ProxyUrl = Annotated[Secret, PlainValidator(_proxy), _TEXT]
 HeaderText = Annotated[Secret, PlainValidator(_header_value), _TEXT]
 AuthHeader = Annotated[str, AfterValidator(_auth_header)]
+Percent = Annotated[float, PlainValidator(_percent), _TEXT]
+"""A share written with a per cent sign, as a number from 0 to 1."""
 HedgeAfter = Annotated[str, PlainValidator(_hedge_after), WithJsonSchema({"type": ["string", "number"]})]
 
 

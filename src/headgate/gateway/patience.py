@@ -28,11 +28,20 @@ TOGETHER = 4.0
 """With a rival beside it, a slow attempt may go on for so many times its first-token clock."""
 
 
+ROUNDING = 1e-9
+"""A share is a sum of many fractions."""
+
+MOST_SAVED = 5.0
+"""So many hedges may quiet times save for a bad one: an incident must not find the unused share of a day."""
+
+
 class Patience:
-    """Says when an attempt is late. Holds how many requests were hedged, so that a route's share is kept."""
+    """Says when an attempt is late. Holds what may still be hedged, so that a route's share is kept."""
+
+    __slots__ = ("_allowed",)
 
     def __init__(self) -> None:
-        self._hedged: dict[str, tuple[int, int]] = {}
+        self._allowed: dict[str, float] = {}
 
     def first_token_s(self, deployment: Deployment, timeouts: Timeouts, *, rival: bool) -> float:
         """The first-token clock of one attempt, in seconds."""
@@ -50,22 +59,20 @@ class Patience:
             return max(limit, WHOLE_S)
         return max(limit, expected * WHOLE_LEARNED)
 
-    def hedged_s(self, counted_as: str, policy: HedgePolicy, facts: Facts, late_s: float) -> float:
-        """When to ask somebody else as well where hedging is on: earlier than when the attempt is late, as long as the
-        share of requests that may be hedged is not used up. Counts the request."""
-        requests, hedged = self._hedged.get(counted_as, (0, 0))
-        self._hedged[counted_as] = requests + 1, hedged
-        if (hedged + 1) * 100 > policy.budget_percent * (requests + 1):
-            return late_s
+    def hedge_s(self, counted_as: str, policy: HedgePolicy, facts: Facts) -> float | None:
+        """When to ask somebody else as well where hedging is on; None: not before it is late. Counts the request."""
+        self._allowed[counted_as] = min(self._allowed.get(counted_as, 0.0) + policy.budget, MOST_SAVED)
         after = policy.after
-        after_s = facts.first_token_within_s(float(after[1:])) if after.startswith("p") else float(after)
-        return late_s if after_s is None else min(after_s, late_s)
+        return facts.first_token_within_s(float(after[1:])) if after.startswith("p") else float(after)
+
+    def may_hedge(self, counted_as: str) -> bool:
+        """Whether the share of requests that may be hedged has room for one now."""
+        return self._allowed.get(counted_as, 0.0) >= 1.0 - ROUNDING
 
     def count(self, counted_as: str) -> None:
-        """A second attempt was made."""
-        if counted_as in self._hedged:
-            requests, hedged = self._hedged[counted_as]
-            self._hedged[counted_as] = requests, hedged + 1
+        """A second attempt was made: a hedge, or in place of one that is late."""
+        if counted_as in self._allowed:
+            self._allowed[counted_as] -= 1.0
 
 
 def configured_s(deployment: Deployment, timeouts: Timeouts) -> float:

@@ -11,13 +11,16 @@ import asyncio
 from headgate.gateway.ladder import Ladder, Running
 from headgate.types.fault import Fault
 
+AGAIN_S = 1.0
+"""With nobody to ask when an attempt is late, so long until the next look: somebody may be back by then."""
+
 
 async def climb(ladder: Ladder) -> Running:
     """The first candidate whose answer begins. Raises Fault: of all that happened the one that tells most."""
-    while (place := await ladder.turn()) is not None:
-        late_s = ladder.late_s(place)
+    alone = len(ladder.plan.candidates) == 1
+    while (place := await ladder.turns.next()) is not None:
         try:
-            return await (ladder.tried(place) if late_s is None else Race(ladder, place).run(late_s))
+            return await (ladder.tried(place) if alone else Race(ladder, place).run())
         except Fault as fault:
             if ladder.ends(fault, place):
                 raise
@@ -37,13 +40,19 @@ class Race:
     def __init__(self, ladder: Ladder, place: int) -> None:
         self._ladder = ladder
         self._place = place
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle
         self._rival: asyncio.Task[Running] | None = None
         self._listening = True
 
-    async def run(self, late_s: float) -> Running:
+    async def run(self) -> Running:
         """The first of them that has content; the other is cancelled. Raises Fault when neither has any."""
-        timer = asyncio.get_running_loop().call_later(late_s, self._start)
+        late_s, hedge_s = self._ladder.late_s(self._place), self._ladder.hedge_s(self._place)
+        if hedge_s is None or hedge_s >= late_s:
+            self._timer = self._loop.call_later(late_s, self._overtake)
+        else:
+            self._timer = self._loop.call_later(hedge_s, self._hedge, late_s - hedge_s)
         won: Running | None = None
         try:
             won = await self._ladder.tried(self._place)
@@ -58,15 +67,27 @@ class Race:
             self._listening = False
             won = await self._rival
         finally:
-            timer.cancel()
+            self._timer.cancel()
             await self._end_rival(won)
         return won
 
-    def _start(self) -> None:
-        if self._ladder.has_rival:
-            self._ladder.count_rival(self._place)
-            self._rival = asyncio.get_running_loop().create_task(_climb_beside(self._ladder))
-            self._rival.add_done_callback(self._heard)
+    def _hedge(self, late_in_s: float) -> None:
+        """The first is slower than most of its answers: ask somebody else if that is not too many already."""
+        if not (self._ladder.may_hedge(self._place) and self._started()):
+            self._timer = self._loop.call_later(late_in_s, self._overtake)
+
+    def _overtake(self) -> None:
+        """The first is late: ask somebody else, as soon as there is anybody."""
+        if not self._started():
+            self._timer = self._loop.call_later(AGAIN_S, self._overtake)
+
+    def _started(self) -> bool:
+        if not self._ladder.turns.has_rival:
+            return False
+        self._ladder.count_rival(self._place)
+        self._rival = self._loop.create_task(_climb_beside(self._ladder))
+        self._rival.add_done_callback(self._heard)
+        return True
 
     def _heard(self, rival: asyncio.Task[Running]) -> None:
         if not self._listening or rival.cancelled() or rival.exception() is not None or self._task is None:

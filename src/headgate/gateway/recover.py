@@ -27,7 +27,7 @@ async def go_on(ladder: Ladder, sent: Sent, reply: Reply, fault: Fault) -> None:
     """Carry on an answer that broke off with a fault. Raises that fault when nobody can, or no budget pays for it."""
     while sent.keeps and await ladder.booking.set_aside_another():
         said = Said.of(sent.runs)
-        if not said.recoverable or (place := await ladder.turn()) is None:
+        if not said.recoverable or (place := await ladder.turns.next()) is None:
             break
         asking = _asking(ladder, place, said)
         assert asking.seam is not None, "an answer is only ever joined to another"

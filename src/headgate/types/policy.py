@@ -98,10 +98,11 @@ class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HedgePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """A second attempt when the first shows no content by `after` (a percentile such as "p95", or seconds)."""
+    """A second attempt when the first shows no content by `after` (a percentile such as "p95", or seconds), for at most
+    the share `budget` of requests, 0.05 being five in a hundred."""
 
     after: str = "p95"
-    budget_percent: float = 5.0
+    budget: float = 0.05
 
 
 class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.config.loading import MYBOX, load, problems
 
+A_PERCENTAGE = "must be a share of requests such as 5%, more than 0% and at most 100%"
 BOX = "providers:\n  mybox:\n    dialect: openai\n    base_url: http://127.0.0.1:1/v1\n"
 
 
@@ -39,7 +40,9 @@ BOX = "providers:\n  mybox:\n    dialect: openai\n    base_url: http://127.0.0.1
         ("health: {failures: 0}", "1: health.failures: must be at least 1, not 0"),
         ("hold: ful", "1: hold: must be one of first, full, not 'ful'; did you mean full?"),
         ("hedge: {after: p0}", "1: hedge.after: must be a percentile such as p95, or seconds"),
-        ("hedge: {budget_percent: 101}", "1: hedge.budget_percent: must be at most 100, not 101"),
+        ("hedge: {budget: 101%}", f"1: hedge.budget: {A_PERCENTAGE}"),
+        ("hedge: {budget: 5}", f"1: hedge.budget: {A_PERCENTAGE}"),
+        ("hedge: {budget: nan%}", f"1: hedge.budget: {A_PERCENTAGE}"),
         (
             "keys:\n- name: a",
             "2: keys[0].secret: is missing (The key itself, 20 characters or more; only its hash is kept",

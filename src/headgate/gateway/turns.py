@@ -1,0 +1,155 @@
+"""Whose turn it is: the candidates of a plan in their order, those who cannot be asked now left out."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from headgate.gateway.booking import Booking
+from headgate.gateway.steps import MOST_PATIENCE, MOST_WAIT_S, most_useful
+from headgate.gateway.terms import Terms
+from headgate.routing.health import Health
+from headgate.routing.standing import Condition, Standing
+from headgate.types.fault import Fault, FaultClass
+from headgate.types.request import Plan
+
+SPREAD = 0.25
+"""Waits for a rate limit are longer than it by up to this part."""
+
+LEAST_PAUSE_S = 0.01
+"""A clock that is read a moment early must not find the limit still there."""
+
+MOST_TOLD = 5
+"""Candidates that the error of a request which nobody can take speaks of."""
+
+
+class Turns:
+    """The turns of one request. `pressed` when nobody is left but those before whom many wait already."""
+
+    __slots__ = (
+        "_awaited",
+        "_booking",
+        "_crowded",
+        "_deadline",
+        "_draw",
+        "_health",
+        "_next",
+        "_plan",
+        "_recalled",
+        "_terms",
+        "_too_small",
+        "_waited",
+        "pressed",
+    )
+
+    def __init__(
+        self, plan: Plan, terms: Terms, health: Health, booking: Booking, deadline: float, draw: Callable[[], float]
+    ) -> None:
+        self._plan = plan
+        self._terms = terms
+        self._health = health
+        self._booking = booking
+        self._deadline = deadline
+        self._draw = draw
+        self._next = 0
+        self._crowded: list[int] = []
+        self._awaited: list[int] = []
+        self._recalled: set[int] = set()
+        self._waited = False
+        self._too_small: int | None = None
+        self.pressed = False
+
+    @property
+    def has_next(self) -> bool:
+        """Whether somebody else may be asked."""
+        now = self._booking.clock()
+        return any(self.is_ready(place, now) for place in range(self._next, len(self._plan.candidates)))
+
+    @property
+    def has_rival(self) -> bool:
+        """Whether somebody may be asked now, or when a rate limit is over."""
+        return self.has_next or next(self._waits(self._booking.clock()), None) is not None
+
+    async def next(self) -> int | None:
+        """The place of the next candidate to ask, after a wait where nobody can be asked yet; None when nobody will.
+
+        Only rate limits are waited for, once a request, and only where the wait fits. Who sat out when its turn came
+        and is back, with no attempt of this request made at it, is asked without a wait.
+        """
+        while (place := self._take()) is None:
+            now = self._booking.clock()
+            wait_s, place = min(self._waits(now), default=(math.inf, -1))
+            if wait_s > min((self._deadline - now) * MOST_PATIENCE, MOST_WAIT_S):
+                return None
+            self._waited = self._waited or wait_s > 0
+            await asyncio.sleep(wait_s)
+            self._awaited.append(place)
+            self._recalled.add(place)
+        return place
+
+    def is_ready(self, place: int, now: float) -> bool:
+        """Whether it may be asked at this moment, and the prompt is not known to be too long for it."""
+        return self._fits(place) and self._standing(place, now).ready
+
+    def tries(self, place: int) -> int:
+        """The attempts that this request has made at a candidate."""
+        candidate = self._plan.candidates[place]
+        return sum(one.candidate is candidate for one in self._booking.account.tries)
+
+    def too_long_for(self, place: int) -> None:
+        """The prompt does not fit into this candidate's window, and so into no smaller one."""
+        self._too_small = self._plan.candidates[place].deployment.offer.context_tokens
+
+    def nobody(self, places: Sequence[int]) -> Fault:
+        """The fault of candidates none of which may be asked now: what each waits for, and how long the first does."""
+        now = self._booking.clock()
+        standings = [(self._plan.candidates[place].deployment.name, self._standing(place, now)) for place in places]
+        waits = [wait_s for _, standing in standings if (wait_s := standing.wait_s(now)) is not None]
+        kinds = [standing.fault for _, standing in standings if standing.fault is not None]
+        told = "; ".join(
+            f"{name} {standing.told(now)}" for name, standing in standings[:MOST_TOLD] if not standing.ready
+        )
+        kind = most_useful([Fault(one, "") for one in kinds]).kind if kinds else FaultClass.OVERLOADED
+        return Fault(kind, f"nobody can be asked now: {told}", retry_after_s=min(waits, default=None))
+
+    def _take(self) -> int | None:
+        """The place of the next candidate that may be asked now; None when there is none.
+
+        Those before which many requests wait already are asked when nobody else is left, the last of them first: a
+        herd must not come back to the first choice.
+        """
+        now = self._booking.clock()
+        if self._awaited and self.is_ready(place := self._awaited.pop(), now):
+            return place
+        while self._next < len(self._plan.candidates):
+            place, self._next = self._next, self._next + 1
+            if self._fits(place):
+                standing = self._standing(place, now)
+                if standing.ready:
+                    return place
+                if standing.last_resort:
+                    self._crowded.append(place)
+        if not self._crowded:
+            return None
+        self.pressed = True
+        return self._crowded.pop()
+
+    def _waits(self, now: float) -> Iterator[tuple[float, int]]:
+        """How long until a candidate may be asked, and its place. Those who wait for one limit come back spread out."""
+        for place in range(len(self._plan.candidates)):
+            standing, tries = self._standing(place, now), self.tries(place)
+            if not self._fits(place):
+                continue
+            if standing.ready and not tries and place not in self._recalled:
+                yield 0.0, place
+            elif standing.condition is Condition.LIMITED and not self._waited and tries <= self._terms.retries(place):
+                yield (standing.wait_s(now) or 0.0) * (1 + SPREAD * self._draw()) + LEAST_PAUSE_S, place
+
+    def _fits(self, place: int) -> bool:
+        """Whether the prompt, which was too long for another, is not known to be too long for this one."""
+        window = self._plan.candidates[place].deployment.offer.context_tokens
+        return self._too_small is None or window is None or window > self._too_small
+
+    def _standing(self, place: int, now: float) -> Standing:
+        return self._health.standing(self._plan.candidates[place], now, self._terms.health(place))
