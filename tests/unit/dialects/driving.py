@@ -16,11 +16,13 @@ from headgate.types.usage import Usage
 from headgate.wire import sse
 
 
-def envelope(*, usage: bool = False, continuous: bool = False, **fields: Any) -> Envelope:
-    """A streamed chat request; `usage` and `continuous` are what its stream options ask for."""
-    request: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+def envelope(*, prompt: Any = None, usage: bool = False, continuous: bool = False, **fields: Any) -> Envelope:
+    """A streamed request for a chat, or with a prompt for text; `usage` and `continuous` are its stream options."""
+    asked = {"messages": [{"role": "user", "content": "hi"}]} if prompt is None else {"prompt": prompt}
+    request: dict[str, Any] = {"model": "m", "stream": True, **asked}
     options = {"include_usage": usage, "continuous_usage_stats": continuous}
-    return parse_request(Operation.CHAT, json.dumps(request | {"stream_options": options} | fields).encode())
+    operation = Operation.CHAT if prompt is None else Operation.COMPLETION
+    return parse_request(operation, json.dumps(request | {"stream_options": options} | fields).encode())
 
 
 @dataclass(frozen=True)

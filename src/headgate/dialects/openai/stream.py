@@ -7,10 +7,9 @@ kept back until the answer is known to be whole. A stream that ends without a fi
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from headgate.dialects.openai.chunk import WORDS, Choice, Chunk, answers_asked_for, decode_chunk, part_of
 from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error
 from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
@@ -23,44 +22,21 @@ _USAGE = b'"usage"'
 _NULL_USAGE = b',"usage":null'
 
 
-class _Delta(msgspec.Struct, gc=False):
-    content: str | list[Any] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    refusal: str | None = None
-    tool_calls: list[msgspec.Raw] | None = None
-    function_call: msgspec.Raw = _ABSENT
-    audio: msgspec.Raw = _ABSENT
-
-
-class _Choice(msgspec.Struct, gc=False):
-    index: msgspec.Raw = _ABSENT
-    finish_reason: str | None = None
-    delta: msgspec.Raw = _ABSENT
-    text: str | None = None
-
-
-class _Chunk(msgspec.Struct, gc=False):
-    choices: list[_Choice] | None = None
-    usage: msgspec.Raw = _ABSENT
-    error: msgspec.Raw = _ABSENT
-    object: str | None = None
-
-
 class _Tier(msgspec.Struct, gc=False):
     service_tier: msgspec.Raw = _ABSENT
 
 
 _tier = json.Decoder[_Tier](_Tier)
-_chunk = json.Decoder[_Chunk](_Chunk)
-_delta = json.Decoder[_Delta | None](_Delta | None)
 
 
 class StreamReader:
     """Reads one stream: `feed` the provider's bytes, forward what it returns, `close` at the end of the body.
 
     `has_content`  something of the answer itself has come: before that a failure is invisible to the client
-    `finished`     every sign of a whole answer is there: as many finish reasons as answers were asked for, or `[DONE]`
+    `has_words`    something of it that is no call of a tool
+    `pieces`       events with a part of the answer
+    `finished`     every sign of a whole answer is there: a finish reason of each answer that was asked for and of each
+                   that has begun, or `[DONE]`
     `ended`        `[DONE]` has come: nothing more is to be expected
     `failure`      an error event, an event that cannot be read, or an unfinished end; what `feed` and `close`
                    return beside it is good and goes to the client first
@@ -75,14 +51,18 @@ class StreamReader:
         self._splitter = sse.Splitter()
         self._last = b""
         self._usage_event = b""
-        self._pieces = 0
-        self._answers = _answers_asked_for(envelope)
-        self._answered: set[bytes] = set()
-        self._reasoned = False
+        self.pieces = 0
+        self._answers = answers_asked_for(envelope)
+        self._parts: set[str | None] = set()
+        self._begun: set[int | float | str] = set()
+        self._answered: set[int | float | str] = set()
+        self._reasoned: set[int | float | str] = set()
         self.usage: Usage | None = None
         self._usage_raw: bytes | None = None
         self._counted = b""
+        self._counted_after = 0
         self.has_content = False
+        self.has_words = False
         self.finished = False
         self.ended = False
         self.failure: Fault | ErrorInBody | None = None
@@ -107,10 +87,7 @@ class StreamReader:
         pending = self._splitter.pending.rstrip(b"\r\n") + b"\n\n"
         if sse.data_of(pending):
             # A last event without its blank line: whole if it can be read, lost otherwise.
-            was_finished = self.finished
             out = self._run(pending)
-            if was_finished and isinstance(self.failure, Fault):
-                self.failure = None
         if not self.finished and self.failure is None:
             self.failure = Fault(FaultClass.BROKEN_STREAM, "the provider's stream ended before the answer did")
         return out
@@ -118,9 +95,12 @@ class StreamReader:
     def settled_usage(self) -> Usage:
         """What the provider reported; what it left out by size: four bytes a token in, one token a piece out.
 
-        The service tier it billed stands beside the usage, or in the last event with an answer.
+        A report of no output beside an answer, or one that came before most of it, counts as a piece's part of it. The
+        service tier it billed stands beside the usage, or in the last event with an answer.
         """
-        usage = completed(self.usage, self._request_size // 4, self._pieces)
+        usage = completed(self.usage, self._request_size // 4, self.pieces)
+        if usage.output < self.pieces and self._is_unlikely(usage):
+            usage = msgspec.structs.replace(usage, output=self.pieces, estimated=True)
         tier = usage.service_tier or _tier_of(self._counted) or _tier_of(self._last)
         return usage if tier is None else msgspec.structs.replace(usage, service_tier=tier)
 
@@ -135,6 +115,10 @@ class StreamReader:
         return sse.render(self._final_usage(headgate)) + sse.DONE
 
     # Inside
+
+    def _is_unlikely(self, usage: Usage) -> bool:
+        """Whether a usage is not that of all that was written: behind it came more than a finish reason."""
+        return self.has_content and (usage.output == 0 or self.pieces - self._counted_after > 1)
 
     def _run(self, run: bytes) -> bytes:
         if sse.is_plain(run):
@@ -164,21 +148,24 @@ class StreamReader:
         if not data or self.ended:
             return b"" if self.ended else event
         if data == b"[DONE]":
-            self.ended = True
-            if self.has_content and not self._reasoned:
-                raise Fault(FaultClass.BROKEN_STREAM, "the provider ended its answer without a finish reason")
-            self.finished = True
+            self._end()
             return b""
         try:
-            chunk = _chunk.decode(data)
+            chunk = decode_chunk(data)
         except json.DecodeError:
             if data.strip() == b"[DONE]":
-                return self._event(sse.DONE, b"[DONE]", False)
-            raise _unreadable() from None
+                self._end()
+            elif not (self.finished or (named and _is_by_the_way(event, data))):
+                raise _unreadable() from None
+            # Nothing of the answer is lost with it.
+            return b""
         if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or (named and _named_error(event)):
             if chunk.usage:
                 # What was used until it broke off is billed, and said here or nowhere.
                 self._count(bytes(chunk.usage), data)
+            if self.finished:
+                # The client has all of the answer; whatever the provider could not do then was not that.
+                return b""
             raise ErrorInBody(data)
         choices = chunk.choices
         if choices:
@@ -190,23 +177,34 @@ class StreamReader:
             event = self._take_aside(event)
         return event
 
-    def _note(self, choices: list[_Choice]) -> None:
+    def _end(self) -> None:
+        """`[DONE]` has come. Raises Fault when an answer was begun and not ended."""
+        self.ended = True
+        if self.has_content and not self._begun <= self._reasoned:
+            raise Fault(FaultClass.BROKEN_STREAM, "the provider ended its answer without a finish reason")
+        self.finished = True
+
+    def _note(self, choices: list[Choice]) -> None:
         """Keep what the choices of an event tell about the answer. Raises Fault when the provider gave it up."""
-        self._pieces += 1
+        self.pieces += 1
         for choice in choices:
+            index = choice.index or 0
             if choice.finish_reason is None:
+                self._begun.add(index)
                 continue
             # Some servers send "" instead of null, or instead of a reason; only a word ends an answer by itself.
-            self._reasoned = True
+            self._reasoned.add(index)
             if choice.finish_reason:
                 if choice.finish_reason == FAILED:
                     raise Fault(FaultClass.BROKEN_STREAM, "the provider broke off its answer with an error")
-                self._answered.add(bytes(choice.index))
-                self.finished = len(self._answered) >= self._answers
-        if not self.has_content:
-            self.has_content = self.finished or any(map(_says_something, choices))
+                self._answered.add(index)
+                self.finished = len(self._answered) >= self._answers and self._begun <= self._answered
+        if not self.has_words:
+            self._parts.update(map(part_of, choices))
+            self.has_words = WORDS in self._parts
+            self.has_content = self.finished or len(self._parts) > (None in self._parts)
 
-    def _take_usage(self, event: bytes, data: bytes, chunk: _Chunk, has_choices: bool) -> bytes:
+    def _take_usage(self, event: bytes, data: bytes, chunk: Chunk, has_choices: bool) -> bytes:
         raw = bytes(chunk.usage)
         if raw == b"null":
             return event if self._wants_usage else _without_usage(event, data)
@@ -223,6 +221,7 @@ class StreamReader:
         if usage is not None and (usage.tokens or self.usage is None):
             # Some servers end with a chunk of zeros behind the one that counts.
             self.usage, self._usage_raw, self._counted = usage, raw, data
+            self._counted_after = self.pieces
 
     def _take_aside(self, event: bytes) -> bytes:
         """Usage inside a provider's own object: read it, and take it out as it was not asked for there."""
@@ -252,11 +251,6 @@ class StreamReader:
         return json.encode(fields)
 
 
-def _answers_asked_for(envelope: Envelope) -> int:
-    asked = envelope.fields.get("n")
-    return (json.parse(asked) if asked is not None else None) or 1
-
-
 def _tier_of(data: bytes) -> str | None:
     if b'"service_tier"' not in data:
         return None
@@ -270,27 +264,9 @@ def _unreadable() -> Fault:
     return Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read")
 
 
-def _says_something(choice: _Choice) -> bool:
-    """Whether a choice carries part of an answer, rather than a role or an empty start."""
-    if choice.text:
-        return True
-    if not choice.delta:
-        return False
-    try:
-        delta = _delta.decode(choice.delta)
-    except json.DecodeError:
-        return True
-    if delta is None:
-        return False
-    return bool(
-        delta.content
-        or delta.reasoning_content
-        or delta.reasoning
-        or delta.refusal
-        or delta.tool_calls
-        or delta.function_call
-        or delta.audio
-    )
+def _is_by_the_way(event: bytes, data: bytes) -> bool:
+    """Whether an event that cannot be read is none of the answer: it has a name of its own, and is no object."""
+    return not data.lstrip().startswith(b"{") and sse.name_of(event) not in (b"", b"message", b"error")
 
 
 def _named_error(event: bytes) -> bool:

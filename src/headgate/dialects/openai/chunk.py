@@ -1,0 +1,89 @@
+"""One event of a provider's stream, and what of an answer it carries. Decoded for every event: no more than needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headgate.types.deployment import Operation
+from headgate.types.request import Envelope
+from headgate.wire import json
+
+_ABSENT = msgspec.Raw()
+_NOTHING = (b"null", b"{}", b"[]", b'""')
+
+WORDS = "words"
+"""A part of an answer that can be shown as it comes."""
+
+CALL = "call"
+"""A part that is held back until it is whole."""
+
+
+class Choice(msgspec.Struct, gc=False):
+    """One of the answers, as far as an event goes on with it. Without an index it is the only one."""
+
+    index: int | float | str | None = None
+    finish_reason: str | None = None
+    delta: msgspec.Raw = _ABSENT
+    text: str | None = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """An event of a chat completion or of a text completion."""
+
+    choices: list[Choice] | None = None
+    usage: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
+    object: str | None = None
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[msgspec.Raw] | None = None
+    function_call: msgspec.Raw = _ABSENT
+    audio: msgspec.Raw = _ABSENT
+    images: msgspec.Raw = _ABSENT
+
+
+decode_chunk = json.Decoder[Chunk](Chunk).decode
+_delta = json.Decoder[_Delta | None](_Delta | None)
+
+
+def part_of(choice: Choice) -> str | None:
+    """The part of an answer that a choice carries; None when it is a role, or an empty start."""
+    if choice.text:
+        return WORDS
+    if not choice.delta:
+        return None
+    try:
+        delta = _delta.decode(choice.delta)
+    except json.DecodeError:
+        return WORDS
+    if delta is None:
+        return None
+    if delta.content or delta.reasoning_content or delta.reasoning or delta.refusal:
+        return WORDS
+    if _holds(delta.audio) or _holds(delta.images):
+        return WORDS
+    return CALL if delta.tool_calls or _holds(delta.function_call) else None
+
+
+def answers_asked_for(envelope: Envelope) -> int:
+    """How many answers a request wants: `n` to each of its prompts."""
+    asked = envelope.fields.get("n")
+    each: int = (json.parse(asked) if asked is not None else None) or 1
+    prompt = envelope.fields.get("prompt") if envelope.operation is Operation.COMPLETION else None
+    prompts = None if prompt is None else json.parse(prompt)
+    # A list of numbers is one prompt, in tokens.
+    if not isinstance(prompts, list) or not prompts or isinstance(prompts[0], int):
+        return each
+    return each * len(prompts)
+
+
+def _holds(raw: msgspec.Raw) -> bool:
+    """Whether a field is there and says something: servers that write all fields write `null` for those without."""
+    return bool(raw) and bytes(raw) not in _NOTHING
