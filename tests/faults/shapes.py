@@ -9,7 +9,7 @@ from typing import Any
 from headgate.types.fault import FaultClass
 from headgate.types.script import Ending, Script, Step
 from tests.fakes.provider import Framed, RawReply, Reply, Request, event_reply, json_reply
-from tests.faults.forms import CHAT, FORMS, USAGE, Form
+from tests.faults.forms import CHAT, COMPLETION, FORMS, USAGE, Form
 from tests.surface.stage import event
 
 ARGUMENTS = '{"city": "Zürich", "days": 3}'
@@ -52,6 +52,8 @@ def good(request: Request, said: str | None = None) -> Reply:
         return _good_call(streamed=bool(asked.get("stream")))
     form = next(form for form in FORMS if request.path.endswith(form.path))
     text = form.text if said is None else said
+    # To a text completion, what has been written is more of the prompt.
+    text = text.removeprefix(str(asked.get("prompt", "")).removeprefix(COMPLETION.asks["prompt"]))
     if not asked.get("stream"):
         return _body(form.whole(text, USAGE))
     assert form.chunk is not None, "it is not asked for a stream"

@@ -149,13 +149,25 @@ async def _first_content(begun: Begun, asking: Asking, booking: Booking) -> None
     one = begun.attempt
     reader = StreamReader(asking.envelope, one.candidate.deployment.upstream.usage_aside)
     pipe = begun.pipe = Pipe(reader, asking.seam)
+    try:
+        begun.out = await _beginning(begun, pipe, asking.hold, booking)
+    except BaseException:  # a client that leaves is a cancellation
+        if reader.usage is not None or reader.pieces:
+            # What was used before it broke off is known here and nowhere else.
+            settle(booking, one, reader.settled_usage())
+        raise
+
+
+async def _beginning(begun: Begun, pipe: Pipe, hold: bool, booking: Booking) -> bytes:
+    """What of a stream goes out first, with `hold` all of it. Raises what `pipe` failed with, ExchangeFailed, Fault."""
+    exchange, one, reader = begun.exchange, begun.attempt, pipe.reader
     pieces: list[bytes] = []
     size = 0
     try:
-        while not (reader.has_content and _is_enough(pieces, pipe, asking)):
+        while not (reader.has_content and (pipe.over or (not hold and pieces and pipe.is_under_way))):
             data = await exchange.read()
             out = pipe.feed(data) if data else pipe.close()
-            if pipe.failure is not None and (asking.hold or not reader.has_content or not (pieces or out)):
+            if pipe.failure is not None:
                 raise pipe.failure
             if not data and not reader.has_content:
                 raise Fault(FaultClass.SOFT_ERROR, "the provider's stream holds no answer")
@@ -173,15 +185,7 @@ async def _first_content(begun: Begun, asking: Asking, booking: Booking) -> None
         # An upstream that fails after the answer was whole has merely ended.
         if not reader.finished:
             raise
-    finally:
-        if reader.usage is not None and (pipe.failure is not None or not reader.has_content):
-            # What was used before it broke off is known here and nowhere else.
-            settle(booking, one, reader.settled_usage())
-    begun.out = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _is_enough(pieces: list[bytes], pipe: Pipe, asking: Asking) -> bool:
-    return pipe.over if asking.hold else bool(pieces) or pipe.over
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _fault(failure: Failure, exchange: Exchange | None, caller: Caller, deployment: Deployment) -> Fault:
@@ -193,14 +197,7 @@ def _fault(failure: Failure, exchange: Exchange | None, caller: Caller, deployme
         fault = Fault(failure.kind, failure.message)
     else:
         fault = failure
-    return Fault(
-        fault.kind,
-        f"{deployment.upstream.provider}: {fault.message}",
-        status=fault.status,
-        retry_after_s=fault.retry_after_s,
-        param=fault.param,
-        code=fault.code,
-    )
+    return fault.retold(f"{deployment.upstream.provider}: {fault.message}")
 
 
 async def _error_body(exchange: Exchange) -> bytes:

@@ -25,6 +25,6 @@ async def execute(means: Means, request: Request, plan: Plan, reply: Reply, book
         await deliver_stream(running.begun, booking, reply, sent)
     except BaseException as failure:  # noqa: BLE001  because whatever ends it is told to the deployment's health
         fault = ladder.broke(running, failure)
-        await go_on(ladder, sent, reply, fault)
+        await go_on(ladder, running, sent, reply, fault)
     else:
         ladder.whole(running)

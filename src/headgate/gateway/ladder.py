@@ -77,18 +77,17 @@ class Ladder:
 
     async def tried(self, place: int) -> Running:
         """Attempts at one candidate, as many as its faults and the policy allow. Raises Fault."""
-        tries = self.turns.tries(place)
-        while True:
-            tries += 1
-            try:
-                return await self.once(place, self.asking(place))
-            except Fault as fault:
-                step, wait_s = next_step(fault, self._situation(place, tries), self.terms.rule(fault.kind, place))
-                if step is not Step.RETRY:
-                    raise
-                await asyncio.sleep(wait_s + TICK_S)
-                if not self.turns.is_ready(place, self.booking.clock()):
-                    raise
+        with self.turns.taken(place):
+            while True:
+                try:
+                    return await self.once(place, self.asking(place))
+                except Fault as fault:
+                    step, wait_s = next_step(fault, self._situation(place), self.terms.rule(fault.kind, place))
+                    if step is not Step.RETRY:
+                        raise
+                    await asyncio.sleep(wait_s + TICK_S)
+                    if not self.turns.is_ready(place, self.booking.clock()):
+                        raise
 
     async def once(self, place: int, asking: Asking) -> Running:
         """One attempt at one candidate, up to the beginning of its answer. Raises Fault, which is kept; Diverged."""
@@ -172,6 +171,12 @@ class Ladder:
         """What the client is told when nobody is left: of all that happened, what tells it most."""
         return most_useful(self.faults) if self.faults else self.turns.nobody(range(len(self.plan.candidates)))
 
+    def speaks(self, place: int) -> bool:
+        """Whether the attempt under way at a candidate has content, be it held back: then it is not late."""
+        candidate = self.plan.candidates[place]
+        tries = self.booking.account.tries
+        return any(one.candidate is candidate and one.done is None and one.first_token is not None for one in tries)
+
     def late_s(self, place: int) -> float:
         """When an attempt without content is late enough for somebody else to be asked as well."""
         deployment = self.plan.candidates[place].deployment
@@ -197,9 +202,9 @@ class Ladder:
         """A second attempt is made beside the one at this place."""
         self.means.patience.count(self.terms.hedged_as(place))
 
-    def _situation(self, place: int, tries: int) -> Situation:
+    def _situation(self, place: int) -> Situation:
         return Situation(
-            tries=tries,
+            tries=self.turns.tries(place),
             retries=self.terms.retries(place),
             left_s=self.deadline - self.booking.clock(),
             has_next=self.turns.has_next,

@@ -44,6 +44,12 @@ class Pipe:
         """Whether tool calls wait until they are whole."""
         return self._held.holding
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a part of the answer has been let out: more than a role, and than calls that are held."""
+        reader = self.reader
+        return reader.has_words or (reader.has_content and not self._held.holding)
+
     def feed(self, data: bytes) -> bytes:
         reader = self.reader
         out = reader.feed(data)

@@ -82,7 +82,7 @@ class Race:
             self._timer = self._loop.call_later(AGAIN_S, self._overtake)
 
     def _started(self) -> bool:
-        if not self._ladder.turns.has_rival:
+        if self._ladder.speaks(self._place) or not self._ladder.turns.has_rival:
             return False
         self._ladder.count_rival(self._place)
         self._rival = self._loop.create_task(_climb_beside(self._ladder))

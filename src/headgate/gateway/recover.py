@@ -10,50 +10,66 @@ import msgspec
 
 from headgate.dialects.openai.prefill import prefill
 from headgate.dialects.openai.said import Said
-from headgate.dialects.openai.seam import Seam
+from headgate.dialects.openai.seam import Mode, Seam
 from headgate.gateway.begin import Asking
 from headgate.gateway.deliver import Sent, choose, deliver_stream
-from headgate.gateway.ladder import Ladder
-from headgate.gateway.pipe import Diverged
+from headgate.gateway.ladder import Ladder, Running
+from headgate.gateway.pipe import Diverged, Pipe
 from headgate.gateway.reply import Reply
 from headgate.routing.requirements import has
-from headgate.types.fault import Fault
+from headgate.types.deployment import Operation
+from headgate.types.fault import Fault, FaultClass
+
+REFUSES = frozenset({FaultClass.BAD_REQUEST, FaultClass.UNSUPPORTED})
 
 REPEATS = "prefix_prefill"
 """The quirk of providers that are told of a prefill, and repeat it."""
 
 
-async def go_on(ladder: Ladder, sent: Sent, reply: Reply, fault: Fault) -> None:
-    """Carry on an answer that broke off with a fault. Raises that fault when nobody can, or no budget pays for it."""
-    while sent.keeps and await ladder.booking.set_aside_another():
+async def go_on(ladder: Ladder, broken: Running, sent: Sent, reply: Reply, fault: Fault) -> None:
+    """Carry on an answer that broke off with a fault.
+
+    Raises the fault that ends it: the first one when nobody can carry it on or no budget pays for it, or one after
+    which nobody else may be asked.
+    """
+    account, ended, last = ladder.booking.account, fault, broken
+    while not ladder.ends(ended, last.place) and sent.keeps and await ladder.booking.set_aside_another():
         said = Said.of(sent.runs)
         if not said.recoverable or (place := await ladder.turns.next()) is None:
             break
-        asking = _asking(ladder, place, said)
+        asking = _asking(ladder, place, said, last.begun.pipe)
         assert asking.seam is not None, "an answer is only ever joined to another"
-        before = ladder.booking.account.recovered
-        ladder.booking.account.recovered = asking.seam.mode
+        before, account.recovered = account.recovered, asking.seam.mode
         try:
             running = await ladder.once(place, asking)
-        except (Fault, Diverged):
-            ladder.booking.account.recovered = before
+        except (Fault, Diverged) as failure:
+            account.recovered = before
+            if isinstance(failure, Fault) and ladder.ends(failure, place) and not _is_ours(failure, asking.seam):
+                raise
             continue
         try:
             choose(running.begun, ladder.booking)
             await deliver_stream(running.begun, ladder.booking, reply, sent)
         except BaseException as failure:  # noqa: BLE001  because whatever ends it is told to the deployment's health
-            ladder.broke(running, failure)
+            ended, last = ladder.broke(running, failure), running
             continue
         ladder.whole(running)
         return
-    raise fault
+    raise ended if ladder.ends(ended, last.place) else fault
 
 
-def _asking(ladder: Ladder, place: int, said: Said) -> Asking:
+def _is_ours(failure: Fault, seam: Seam) -> bool:
+    """Whether it may be the prefill that was refused, which says nothing against the request itself."""
+    return seam.mode is Mode.CONTINUE and failure.kind in REFUSES
+
+
+def _asking(ladder: Ladder, place: int, said: Said, broken: Pipe | None) -> Asking:
+    """How to ask for the rest. One who had begun to call a tool is not told to go on: others say the same text, then
+    call."""
     envelope, deployment = ladder.request.envelope, ladder.plan.candidates[place].deployment
-    if has(deployment.offer, "prefill") is not True or not said.text:
-        return ladder.asking(place, seam=Seam(said))
-    begun = prefill(envelope.fields, said.text)
+    # To a text completion what was written is more of the prompt, which any provider takes.
+    goes_on = envelope.operation is Operation.COMPLETION or has(deployment.offer, "prefill") is True
+    begun = prefill(envelope.fields, said.text) if goes_on and said.text and not (broken and broken.holding) else None
     if begun is None:
         return ladder.asking(place, seam=Seam(said))
     longer = msgspec.structs.replace(envelope, fields=begun.fields, size=envelope.size + len(said.text.encode()))

@@ -38,7 +38,6 @@ USEFUL = (
     FaultClass.RATE_LIMITED,
     FaultClass.QUOTA_EXHAUSTED,
     FaultClass.OVERLOADED,
-    FaultClass.MODEL_NOT_FOUND,
     FaultClass.TOTAL_TIMEOUT,
     FaultClass.NO_FIRST_TOKEN,
     FaultClass.STALLED,
@@ -47,10 +46,11 @@ USEFUL = (
     FaultClass.SERVER_ERROR,
     FaultClass.RESET,
     FaultClass.CONNECT_FAILED,
+    FaultClass.MODEL_NOT_FOUND,
     FaultClass.BAD_CREDENTIAL,
 )
 """Classes by how much they tell a client: first what it can mend itself, then what waiting mends, last what is the
-operator's."""
+operator's: a model that one provider no longer has is the client's mistake only where nobody has it."""
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -98,5 +98,7 @@ def pause_s(tries: int, draw: float) -> float:
 
 
 def most_useful(faults: list[Fault]) -> Fault:
-    """The fault that tells the client most; of several of a class the last."""
-    return min(reversed(faults), key=lambda fault: USEFUL.index(fault.kind))
+    """The fault that tells the client most; of several of a class the last, with the shortest of their waits."""
+    chosen = min(reversed(faults), key=lambda fault: USEFUL.index(fault.kind))
+    waits = [fault.retry_after_s for fault in faults if fault.kind is chosen.kind and fault.retry_after_s is not None]
+    return chosen.retold(retry_after_s=min(waits)) if waits else chosen

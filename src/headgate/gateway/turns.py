@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from headgate.gateway.booking import Booking
 from headgate.gateway.steps import MOST_PATIENCE, MOST_WAIT_S, most_useful
@@ -28,6 +29,7 @@ class Turns:
     """The turns of one request. `pressed` when nobody is left but those before whom many wait already."""
 
     __slots__ = (
+        "_at_work",
         "_awaited",
         "_booking",
         "_crowded",
@@ -53,6 +55,7 @@ class Turns:
         self._deadline = deadline
         self._draw = draw
         self._next = 0
+        self._at_work: set[int] = set()
         self._crowded: list[int] = []
         self._awaited: list[int] = []
         self._recalled: set[int] = set()
@@ -88,6 +91,15 @@ class Turns:
             self._recalled.add(place)
         return place
 
+    @contextmanager
+    def taken(self, place: int) -> Iterator[None]:
+        """While attempts are made at a candidate nobody else's turn is there: two that race must not both retry it."""
+        self._at_work.add(place)
+        try:
+            yield
+        finally:
+            self._at_work.discard(place)
+
     def is_ready(self, place: int, now: float) -> bool:
         """Whether it may be asked at this moment, and the prompt is not known to be too long for it."""
         return self._fits(place) and self._standing(place, now).ready
@@ -99,7 +111,9 @@ class Turns:
 
     def too_long_for(self, place: int) -> None:
         """The prompt does not fit into this candidate's window, and so into no smaller one."""
-        self._too_small = self._plan.candidates[place].deployment.offer.context_tokens
+        window = self._plan.candidates[place].deployment.offer.context_tokens
+        if window is not None:
+            self._too_small = window if self._too_small is None else max(window, self._too_small)
 
     def nobody(self, places: Sequence[int]) -> Fault:
         """The fault of candidates none of which may be asked now: what each waits for, and how long the first does."""
@@ -138,9 +152,9 @@ class Turns:
     def _waits(self, now: float) -> Iterator[tuple[float, int]]:
         """How long until a candidate may be asked, and its place. Those who wait for one limit come back spread out."""
         for place in range(len(self._plan.candidates)):
-            standing, tries = self._standing(place, now), self.tries(place)
-            if not self._fits(place):
+            if place in self._at_work or not self._fits(place):
                 continue
+            standing, tries = self._standing(place, now), self.tries(place)
             if standing.ready and not tries and place not in self._recalled:
                 yield 0.0, place
             elif standing.condition is Condition.LIMITED and not self._waited and tries <= self._terms.retries(place):

@@ -74,6 +74,17 @@ class Fault(Exception):
         """What its health record belongs to; a deployment unless the class says otherwise."""
         return _SCOPES.get(self.kind, Scope.DEPLOYMENT)
 
+    def retold(self, message: str | None = None, retry_after_s: float | None = None) -> Fault:
+        """The same failure in other words, or with another wait."""
+        return Fault(
+            self.kind,
+            self.message if message is None else message,
+            status=self.status,
+            retry_after_s=self.retry_after_s if retry_after_s is None else retry_after_s,
+            param=self.param,
+            code=self.code,
+        )
+
 
 class ClientFace(msgspec.Struct, frozen=True):
     """Status, error type and error code a client sees for a fault class."""

@@ -109,9 +109,15 @@ class StreamReader:
         self.usage, self._usage_raw, self._counted = usage, None, b""
 
     def tail(self, headgate: dict[str, object]) -> bytes:
-        """The end of a whole answer: the usage event for a client that asked, then `[DONE]`."""
+        """The end of a whole answer: the usage event for a client that asked, then `[DONE]`.
+
+        Who did not ask is told in a comment, which no client takes for a part of the answer, that it was recovered.
+        """
         if not self._wants_usage:
-            return sse.DONE
+            recovered = headgate.get("recovered")
+            return (
+                sse.DONE if recovered is None else b": headgate recovered=%s\n\n" % str(recovered).encode() + sse.DONE
+            )
         return sse.render(self._final_usage(headgate)) + sse.DONE
 
     # Inside
