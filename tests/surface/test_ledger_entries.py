@@ -115,7 +115,9 @@ async def test_a_stream_that_breaks_off_is_booked_as_far_as_it_came(stage: Stage
     (entry,) = entries
     assert (entry.status, entry.outcome) == (200, "failed")
     assert entry.usage is not None
-    assert (entry.usage.estimated, entry.usage.output) == (True, 2)
+    # Another is asked to go on, and breaks off as well.
+    assert [one.usage and (one.usage.estimated, one.usage.output) for one in entry.attempts] == [(True, 2)] * 2
+    assert entry.usage.output == 4
     assert entry.charged_pusd == entry.cost_pusd
     assert entry.attempts[0].result in ("broken_stream", "reset")
 

@@ -135,7 +135,7 @@ async def test_a_client_that_does_not_read_50_mb_costs_a_few_and_then_gets_them_
 async def test_a_stream_keeps_the_snapshot_it_began_with_while_new_requests_get_the_new_one(stage: Stage) -> None:
     text = document(stage.fake)
     async with running(text) as gateway:
-        counts = {"prompt_tokens": 10**6, "completion_tokens": 0}
+        counts = {"prompt_tokens": 10**6, "completion_tokens": 10**6}
         stage.fake.always(stream("a", "b", "c", delay_s=0.2, tail=[{"choices": [], "usage": counts}]))
         asking: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
         async with await Wire.open(gateway.port) as old, await Wire.open(gateway.port) as new:
@@ -147,7 +147,7 @@ async def test_a_stream_keeps_the_snapshot_it_began_with_while_new_requests_get_
             await old.send(request("GET", "/readyz"))
             assert (await old.answer()).json()["revision"] == 2
     costs = [json.loads(body.split(b"\n\n")[-3][6:])["headgate"]["cost_usd"] for body in bodies]
-    assert costs == [0.1234567, 5]
+    assert costs == [0.8888888, 5.7654321]
 
 
 async def pieces(wire: Wire) -> AsyncIterator[bytes]:

@@ -18,6 +18,7 @@ from headgate.routing.observed import Observed
 from headgate.routing.planner import Planner
 from headgate.routing.resolve import not_found
 from headgate.types.deployment import Operation
+from headgate.types.principal import DEFAULT_WORKSPACE
 from headgate.types.request import Plan
 from headgate.types.snapshot import Snapshot
 
@@ -60,8 +61,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drill(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was rehearsed for one model name."""
+    """All that was rehearsed for one name of a model, as a workspace reads it."""
 
+    workspace: str
     model: str
     targets: tuple[str, ...]
     cases: tuple[Case, ...]
@@ -78,8 +80,7 @@ def run_drill(wanted: str | None, config: Path | None, *, as_json: bool) -> int:
     Raises typer.Exit with code 2, after saying why, for what the operator must mend.
     """
     with told_plainly():
-        stage = Stage(read_offline(config).snapshot)
-        drills = [rehearse(stage, name) for name in _names(stage.snapshot, wanted)]
+        drills = _rehearsed(read_offline(config).snapshot, wanted)
         if as_json:
             print_object({"survived": all(one.survived for one in drills), "drills": [_told(one) for one in drills]})
         else:
@@ -89,7 +90,21 @@ def run_drill(wanted: str | None, config: Path | None, *, as_json: bool) -> int:
     return SURVIVED if all(one.survived for one in drills) else NOT_SURVIVED
 
 
-def rehearse(stage: Stage, model: str) -> Drill:
+def _rehearsed(snapshot: Snapshot, wanted: str | None) -> list[Drill]:
+    """The drills of one name, else of every route of every workspace. Raises Mistake."""
+    own = {DEFAULT_WORKSPACE: snapshot, **snapshot.workspaces}
+    if wanted is not None:
+        having = [name for name, one in own.items() if wanted in one.routes]
+        return [rehearse(Stage(own[name]), wanted, name) for name in having or [DEFAULT_WORKSPACE]]
+    # What a name with a star stands for, a request has to say.
+    found = [(name, model) for name, one in own.items() for model in one.routes]
+    if not found:
+        raise Mistake("there are no routes to rehearse; name a model: headgate drill MODEL")
+    stages = {name: Stage(own[name]) for name, _ in found}
+    return [rehearse(stages[name], model, name) for name, model in found]
+
+
+def rehearse(stage: Stage, model: str, workspace: str = DEFAULT_WORKSPACE) -> Drill:
     """Every fault of every target of a model, and at last of all of them. Raises ModelNotFound, InvalidRequest."""
     operation, made = _plan(stage.snapshot, model)
     targets = tuple(dict.fromkeys(f"{one.deployment.upstream.provider}/{one.upstream_id}" for one in made.candidates))
@@ -111,16 +126,9 @@ def rehearse(stage: Stage, model: str) -> Drill:
                 )
                 for stream in streams
             ]
-    return Drill(model=model, targets=targets, cases=tuple(cases), advice=_advice(model, targets, cases))
-
-
-def _names(snapshot: Snapshot, wanted: str | None) -> list[str]:
-    if wanted is not None:
-        return [wanted]
-    # What a name with a star stands for, a request has to say.
-    if not snapshot.routes:
-        raise Mistake("the document has no routes to rehearse; name a model: headgate drill MODEL")
-    return list(snapshot.routes)
+    return Drill(
+        workspace=workspace, model=model, targets=targets, cases=tuple(cases), advice=_advice(model, targets, cases)
+    )
 
 
 def _plan(snapshot: Snapshot, model: str) -> tuple[Operation, Plan]:
@@ -168,7 +176,8 @@ def _print(drill: Drill, *, first: bool) -> None:
     if not first:
         print()
     rows = [_HEAD, *(_row(case) for case in drill.cases)]
-    print(f"{drill.model}: {', '.join(drill.targets)}")
+    whose = "" if drill.workspace == DEFAULT_WORKSPACE else f" of the workspace {drill.workspace}"
+    print(f"{drill.model}{whose}: {', '.join(drill.targets)}")
     for line in table(rows, right=(5, 7)):
         print(line)
     single = [case for case in drill.cases if case.single]

@@ -177,6 +177,13 @@ def _route(name: str, part: RoutePart, document: Document, offering: Offering, d
         retries=part.retries,
         rules={kind: _rule(kind, rule) for kind, rule in part.faults.items()},
         health=_health(part.health, document.health) if part.health else None,
+        provider_health={
+            provider: _health(part.health, entry.health, document.health)
+            for provider, entry in document.providers.items()
+            if entry.health
+        }
+        if part.health
+        else {},
         hold=part.hold,
         hedge=_hedge(part.hedge),
     )

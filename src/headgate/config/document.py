@@ -76,6 +76,14 @@ class HedgePart(Part):
     budget: Percent = Field(default=0.05, description="At most this share of requests is hedged, such as 5%.")
 
 
+def _no_hedges(value: Any) -> Any:
+    """`off`, for a route that must not have what stands above it."""
+    return {"budget": "0%"} if value is False or value == "off" else value
+
+
+HedgeField = Annotated[HedgePart | None, BeforeValidator(_no_hedges)]
+
+
 class Policies(Part):
     """What may stand under a route, a provider, or at the top as the default."""
 
@@ -87,7 +95,7 @@ class Policies(Part):
     hold: Literal["first", "full"] | None = Field(
         default=None, description="Send from the first content on (first), or only a whole checked answer (full)."
     )
-    hedge: HedgePart | None = Field(default=None, description="A second attempt while a slow first one still runs.")
+    hedge: HedgeField = Field(default=None, description="A second attempt while a slow first one still runs; or off.")
 
 
 class ServerPart(Part):

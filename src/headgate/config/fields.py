@@ -196,8 +196,8 @@ def _hedge_after(value: Any) -> str:
 def _percent(value: Any) -> float:
     text = value if isinstance(value, str) else ""
     number = text.removesuffix("%")
-    if number == text or not _DECIMAL.fullmatch(number) or not 0 < float(number) <= 100:
-        refuse("must be a share of requests such as 5%, more than 0% and at most 100%")
+    if number == text or not _DECIMAL.fullmatch(number) or float(number) > 100:
+        refuse("must be a share of requests such as 5%, at most 100%")
     return float(number) / 100
 
 

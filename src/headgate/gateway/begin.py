@@ -32,6 +32,9 @@ MAX_ERROR_BYTES = 256 * 1024
 FAST_TOKENS_PER_S = 500
 """Faster than nearly every hosted model writes."""
 
+OUT_OF_PATIENCE = frozenset({FaultClass.NO_FIRST_TOKEN, FaultClass.STALLED, FaultClass.TOTAL_TIMEOUT})
+"""Faults after which the provider may go on, and bill the prompt at least."""
+
 Failure = ErrorInBody | ExchangeFailed | Fault
 
 
@@ -73,8 +76,8 @@ async def begin(caller: Caller, asking: Asking, candidate: Candidate, booking: B
     dropped = [] if envelope.preferences is None else list(envelope.preferences.ignored)
     exchange: Exchange | None = None
     try:
-        exchange = await caller.open(candidate, envelope, asking.clocks, dropped)
-        one.connected, one.status = exchange.connected_at, exchange.status
+        exchange = await caller.open(candidate, envelope, asking.clocks, dropped, one)
+        one.status = exchange.status
         if exchange.tells_limits:
             one.headroom = read_headroom(exchange.headers)
         if exchange.status != 200:
@@ -104,19 +107,19 @@ def give_up(
     one.done = booking.clock()
     if exchange is not None:
         exchange.cancel()
-    elif isinstance(failure, ExchangeFailed):
-        one.connected = failure.connected_at
-    if isinstance(failure, Failure):
-        fault = _fault(failure, exchange, caller, one.candidate.deployment)
+    fault = _fault(failure, exchange, caller, one.candidate.deployment) if isinstance(failure, Failure) else None
+    if fault is not None:
         one.result = fault.kind
-        raise fault from None
-    if one.usage is None:
-        settle(booking, one, unreported(envelope, one))
-    raise failure
+    if one.usage is None and one.connected is not None:
+        if fault is None:
+            settle(booking, one, unreported(envelope, one))
+        elif fault.kind in OUT_OF_PATIENCE:
+            settle(booking, one, Usage(input=input_estimate(envelope), estimated=True))
+    raise failure if fault is None else fault from None
 
 
 def unreported(envelope: Envelope, one: Attempt) -> Usage:
-    """What a provider may bill whose client left while it was at work, and which will not say so any more.
+    """What a provider may bill that was given up while it was at work, and which will not say so any more.
 
     A stream that has shown nothing is taken to have written nothing. An answer that comes in one piece is taken to have
     been written fast, so that leaving just before its end does not make it free.

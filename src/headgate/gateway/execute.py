@@ -17,8 +17,11 @@ async def execute(means: Means, request: Request, plan: Plan, reply: Reply, book
     running = await climb(ladder)
     choose(running.begun, booking)
     if not request.envelope.stream:
-        await deliver_whole(running.begun, request.envelope, booking, reply)
-        ladder.whole(running)
+        try:
+            await deliver_whole(running.begun, request.envelope, booking, reply)
+        finally:
+            # The provider has done its part, whether or not the client waits for it.
+            ladder.whole(running)
         return
     sent = Sent(keeps=len(plan.candidates) > 1)
     try:

@@ -12,7 +12,7 @@ from headgate.dialects.openai.seam import Seam
 from headgate.gateway.begin import Asking, Begun, begin, give_up
 from headgate.gateway.booking import Booking
 from headgate.gateway.learn import note
-from headgate.gateway.patience import LEAST_S, Patience
+from headgate.gateway.patience import Patience
 from headgate.gateway.settle import settle
 from headgate.gateway.steps import Situation, Step, most_useful, next_step
 from headgate.gateway.terms import Terms
@@ -114,6 +114,8 @@ class Ladder:
         note(means.observed, self.request, self.booking.extent, one, wait_s, now)
         if failure is not None and fault is None:
             means.health.abandon(permit)
+            if isinstance(failure, asyncio.CancelledError):
+                self.turns.give_back(place)
             return
         kind = None if fault is None else fault.kind
         means.health.end(permit, kind, now, self.terms.health(place), means.draw(), wait_s)
@@ -172,9 +174,9 @@ class Ladder:
         return most_useful(self.faults) if self.faults else self.turns.nobody(range(len(self.plan.candidates)))
 
     def speaks(self, place: int) -> bool:
-        """Whether the attempt under way at a candidate has content, be it held back: then it is not late."""
+        """Whether the stream of a candidate under way has content, be it held back: then it is not late."""
         candidate = self.plan.candidates[place]
-        tries = self.booking.account.tries
+        tries = self.booking.account.tries if self.request.envelope.stream else ()
         return any(one.candidate is candidate and one.done is None and one.first_token is not None for one in tries)
 
     def late_s(self, place: int) -> float:
@@ -184,7 +186,7 @@ class Ladder:
         timeouts = self.terms.timeouts(place)
         late_s = self.means.patience.late_s(deployment, facts, timeouts, self.plan.tokens, stream=stream)
         # A clock that runs out with the deadline would leave nobody the time to answer in the first one's place.
-        return min(late_s, max(LEAST_S, (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE))
+        return min(late_s, (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE)
 
     def hedge_s(self, place: int) -> float | None:
         """When somebody else may be asked before this attempt, a request's first, is late; None: never."""
@@ -192,15 +194,20 @@ class Ladder:
         if hedge is None or self.booking.account.tries:
             return None
         facts = self.means.observed.of(self.plan.candidates[place].deployment)
-        return self.means.patience.hedge_s(self.terms.hedged_as(place), hedge, facts)
+        stream = self.request.envelope.stream
+        return self.means.patience.hedge_s(self._hedged_as(place), hedge, facts, stream=stream)
 
     def may_hedge(self, place: int) -> bool:
         """Whether the share of requests that may be hedged has room for this one."""
-        return self.means.patience.may_hedge(self.terms.hedged_as(place))
+        return self.means.patience.may_hedge(self._hedged_as(place))
 
     def count_rival(self, place: int) -> None:
         """A second attempt is made beside the one at this place."""
-        self.means.patience.count(self.terms.hedged_as(place))
+        self.means.patience.count(self._hedged_as(place))
+
+    def _hedged_as(self, place: int) -> tuple[str, str]:
+        """What requests are counted under that share one allowance of second attempts."""
+        return self.request.principal.workspace, self.terms.hedged_as(place)
 
     def _situation(self, place: int) -> Situation:
         return Situation(

@@ -16,6 +16,8 @@ def note(observed: Observed, request: Request, extent: Extent, one: Attempt, wai
     if one.result != SUCCESS or one.usage is None:
         fault = one.result if isinstance(one.result, FaultClass) else None
         learn(observed, Lesson(deployment=deployment, fault=fault, wait_s=wait_s, headroom=one.headroom), now)
+        if fault is None and one.first_token is None:
+            observed.of(deployment).outlasted(now - one.started, stream=request.envelope.stream)
         return
     envelope = request.envelope
     # A JSON answer comes when it is whole: its head says nothing of its first token.

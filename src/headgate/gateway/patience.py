@@ -35,13 +35,17 @@ MOST_SAVED = 5.0
 """So many hedges may quiet times save for a bad one: an incident must not find the unused share of a day."""
 
 
+Counted = tuple[str, str]
+"""A workspace, and what of it has an allowance of its own."""
+
+
 class Patience:
     """Says when an attempt is late. Holds what may still be hedged, so that a route's share is kept."""
 
     __slots__ = ("_allowed",)
 
     def __init__(self) -> None:
-        self._allowed: dict[str, float] = {}
+        self._allowed: dict[Counted, float] = {}
 
     def first_token_s(self, deployment: Deployment, timeouts: Timeouts, *, rival: bool) -> float:
         """The first-token clock of one attempt, in seconds."""
@@ -59,17 +63,17 @@ class Patience:
             return max(limit, WHOLE_S)
         return max(limit, expected * WHOLE_LEARNED)
 
-    def hedge_s(self, counted_as: str, policy: HedgePolicy, facts: Facts) -> float | None:
+    def hedge_s(self, counted_as: Counted, policy: HedgePolicy, facts: Facts, *, stream: bool) -> float | None:
         """When to ask somebody else as well where hedging is on; None: not before it is late. Counts the request."""
         self._allowed[counted_as] = min(self._allowed.get(counted_as, 0.0) + policy.budget, MOST_SAVED)
         after = policy.after
-        return facts.first_token_within_s(float(after[1:])) if after.startswith("p") else float(after)
+        return facts.content_within_s(float(after[1:]), stream=stream) if after.startswith("p") else float(after)
 
-    def may_hedge(self, counted_as: str) -> bool:
+    def may_hedge(self, counted_as: Counted) -> bool:
         """Whether the share of requests that may be hedged has room for one now."""
         return self._allowed.get(counted_as, 0.0) >= 1.0 - ROUNDING
 
-    def count(self, counted_as: str) -> None:
+    def count(self, counted_as: Counted) -> None:
         """A second attempt was made: a hedge, or in place of one that is late."""
         if counted_as in self._allowed:
             self._allowed[counted_as] -= 1.0

@@ -96,13 +96,24 @@ class Race:
         self._task.cancel()
 
     async def _end_rival(self, won: Running | None) -> None:
-        """Whatever the rival still comes to must not interrupt what follows, and nothing of it may be left running."""
+        """Whatever the rival still comes to must not interrupt what follows, and nothing of it may be left running.
+
+        A client that leaves meanwhile leaves the winner behind as well.
+        """
         self._listening = False
         rival = self._rival
         if rival is None:
             return
-        if not rival.done():
-            rival.cancel()
-            await asyncio.wait([rival])
+        left = False
+        rival.cancel()
+        while not rival.done():
+            try:
+                await asyncio.wait([rival])
+            except asyncio.CancelledError:
+                left = True
         if not rival.cancelled() and rival.exception() is None and rival.result() is not won:
             self._ladder.lose(rival.result())
+        if left:
+            if won is not None:
+                self._ladder.lose(won)
+            raise asyncio.CancelledError

@@ -39,7 +39,9 @@ class Terms:
     def health(self, place: int) -> HealthPolicy:
         """When its breaker opens, and for how long."""
         route, upstream = self._plan.routes[place], self._plan.candidates[place].deployment.upstream
-        return upstream.health if route is None or route.health is None else route.health
+        if route is None or route.health is None:
+            return upstream.health
+        return route.provider_health.get(upstream.provider, route.health)
 
     def holds(self, place: int) -> bool:
         """Whether the whole answer has to be here before any of it is sent."""
@@ -52,6 +54,6 @@ class Terms:
         return upstream.hedge if route is None or route.hedge is None else route.hedge
 
     def hedged_as(self, place: int) -> str:
-        """What requests are counted under that share one allowance of second attempts."""
+        """Whose allowance of second attempts is used: the route's, or the provider's where there is none."""
         route = self._plan.routes[place]
         return self._plan.candidates[place].deployment.upstream.provider if route is None else f"route {route.name}"

@@ -39,6 +39,7 @@ class Turns:
         "_next",
         "_plan",
         "_recalled",
+        "_returned",
         "_terms",
         "_too_small",
         "_waited",
@@ -59,6 +60,7 @@ class Turns:
         self._crowded: list[int] = []
         self._awaited: list[int] = []
         self._recalled: set[int] = set()
+        self._returned: list[int] = []
         self._waited = False
         self._too_small: int | None = None
         self.pressed = False
@@ -67,7 +69,8 @@ class Turns:
     def has_next(self) -> bool:
         """Whether somebody else may be asked."""
         now = self._booking.clock()
-        return any(self.is_ready(place, now) for place in range(self._next, len(self._plan.candidates)))
+        ahead = range(self._next, len(self._plan.candidates))
+        return any(self.is_ready(place, now) for place in ahead) or next(self._again(now), None) is not None
 
     @property
     def has_rival(self) -> bool:
@@ -99,6 +102,11 @@ class Turns:
             yield
         finally:
             self._at_work.discard(place)
+
+    def give_back(self, place: int) -> None:
+        """An attempt was given up through no fault of the candidate, such as for a rival: it may be asked again."""
+        if place not in self._returned:
+            self._returned.append(place)
 
     def is_ready(self, place: int, now: float) -> bool:
         """Whether it may be asked at this moment, and the prompt is not known to be too long for it."""
@@ -144,10 +152,19 @@ class Turns:
                     return place
                 if standing.last_resort:
                     self._crowded.append(place)
+        for place in self._again(now):
+            self._returned.remove(place)
+            return place
         if not self._crowded:
             return None
         self.pressed = True
         return self._crowded.pop()
+
+    def _again(self, now: float) -> Iterator[int]:
+        """Those that were given up and may be asked once more."""
+        for place in self._returned:
+            if self.tries(place) <= self._terms.retries(place) and self.is_ready(place, now):
+                yield place
 
     def _waits(self, now: float) -> Iterator[tuple[float, int]]:
         """How long until a candidate may be asked, and its place. Those who wait for one limit come back spread out."""

@@ -27,6 +27,8 @@ _AFTER_SURPRISE = 1.0
 _RECENT, _ENOUGH_RECENT = 100, 20
 """First-token times that are kept one by one, and how many of them say something about the slowest."""
 
+_SLOW_PERCENT = 90.0
+
 _PAUSE_S = 5.0
 """How long nobody is sent who need not be, where a provider says "too many" and not for how long."""
 
@@ -123,7 +125,8 @@ class Facts:
 
     `first_token_s` and `per_token` come from whole answers. `cached_share` is the part of the input that the provider
     read from its prompt cache; `cost_factor` what the provider says a request cost, as a multiple of what tokens and
-    price come to. `in_flight` are attempts that run, `answers` the whole answers there ever were, `failures` the
+    price come to. `recent` are first-token times of streams and `recent_whole` times of answers in one piece, one by
+    one. `in_flight` are attempts that run, `answers` the whole answers there ever were, `failures` the
     failures since the last of them, and `failed_at` when the latest came. Times are those of the caller's clock.
     """
 
@@ -138,6 +141,7 @@ class Facts:
         "last_tried",
         "per_token",
         "recent",
+        "recent_whole",
         "requests",
         "tokens",
     )
@@ -146,6 +150,7 @@ class Facts:
         self.first_token_s = Average()
         self.per_token = Ratio()
         self.recent: deque[float] = deque(maxlen=_RECENT)
+        self.recent_whole: deque[float] = deque(maxlen=_RECENT)
         self.cached_share = Average()
         self.cost_factor = Average()
         self.in_flight = 0
@@ -189,6 +194,8 @@ class Facts:
         if first_token_s is not None:
             self.first_token_s.add(first_token_s, now)
             self.recent.append(first_token_s)
+        else:
+            self.recent_whole.append(total_s)
         if tokens <= 0:
             if first_token_s is None:
                 self.first_token_s.add(total_s, now)
@@ -240,12 +247,23 @@ class Facts:
             return self.first_token_s.mean if self.first_token_s.weight else None
         return self.first_token_s.mean + pace * tokens
 
-    def first_token_within_s(self, percent: float) -> float | None:
-        """The time in which so many of a hundred recent streams have had their first token; None with too few."""
-        if len(self.recent) < _ENOUGH_RECENT:
+    def content_within_s(self, percent: float, *, stream: bool) -> float | None:
+        """The time in which so many of a hundred recent answers have had content: streams their first token, others
+        all of it. None with too few."""
+        recent = self.recent if stream else self.recent_whole
+        if len(recent) < _ENOUGH_RECENT:
             return None
-        ordered = sorted(self.recent)
+        ordered = sorted(recent)
         return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]
+
+    def outlasted(self, waited_s: float, *, stream: bool) -> None:
+        """An attempt was given up that had no content after so long.
+
+        Only those that took longer than nearly all others count: they are the ones that hedging never sees the end of.
+        """
+        usual = self.content_within_s(_SLOW_PERCENT, stream=stream)
+        if usual is not None and waited_s >= usual:
+            (self.recent if stream else self.recent_whole).append(waited_s)
 
     def least_s(self, tokens: float, now: float) -> float:
         """Seconds such an answer may well take if what is known of the deployment flatters it least; 0 without any."""

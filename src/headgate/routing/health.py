@@ -8,7 +8,7 @@ much is known.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import msgspec
 
@@ -23,6 +23,7 @@ from headgate.types.secret import Secret
 
 MOST_DEPLOYMENTS = 10_000
 MOST_NOTICES = 1_000
+LONGEST_NAME = 300
 
 COUNTED = frozenset(
     {
@@ -38,8 +39,14 @@ COUNTED = frozenset(
 )
 """Faults that a breaker counts. A request that ran out of its whole time is none: clients may ask for very little."""
 
+FROM_THE_LIVING = frozenset(
+    {FaultClass.BAD_REQUEST, FaultClass.CONTENT_FILTERED, FaultClass.CONTEXT_TOO_LONG, FaultClass.UNSUPPORTED}
+)
+"""Faults that only somebody finds who has read the request: a sign of life."""
+
 CredentialKey = tuple[str, str, str, Secret | None]
-OfferKey = tuple[str, str, str]
+OfferKey = tuple[str, str, str, Secret | None]
+ServerKey = tuple[str, str, str]
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -52,17 +59,30 @@ class Notice(msgspec.Struct, frozen=True):
     words: str
 
 
+class Server:
+    """What answers for one model at one address, whatever credential is sent: its breaker, and its latest fault."""
+
+    __slots__ = ("__weakref__", "breaker", "fault")
+
+    def __init__(self) -> None:
+        self.breaker = Breaker()
+        self.fault: FaultClass | None = None
+
+
 class Place:
     """What is known of one deployment, and what it is parked by."""
 
-    __slots__ = ("breaker", "credential", "fault", "limit", "offer")
+    __slots__ = ("credential", "limit", "offer", "server")
 
-    def __init__(self, credential: CredentialKey, offer: OfferKey | None) -> None:
-        self.breaker = Breaker()
+    def __init__(self, credential: CredentialKey, offer: OfferKey | None, server: Server) -> None:
         self.limit = Limit()
         self.credential = credential
         self.offer = offer
-        self.fault: FaultClass | None = None
+        self.server = server
+
+    @property
+    def breaker(self) -> Breaker:
+        return self.server.breaker
 
 
 class Permit:
@@ -83,6 +103,7 @@ class Health:
     def __init__(self) -> None:
         self._here: WeakKeyDictionary[Deployment, Place] = WeakKeyDictionary()
         self._places: OrderedDict[tuple[str, str, str, str, Secret | None], Place] = OrderedDict()
+        self._servers: WeakValueDictionary[ServerKey, Server] = WeakValueDictionary()
         self._credentials: Parking[CredentialKey] = Parking(HOUR_S, DAY_S)
         self._offers: Parking[OfferKey] = Parking(HOUR_S, HOUR_S)
         self._notices: deque[Notice] = deque(maxlen=MOST_NOTICES)
@@ -110,7 +131,7 @@ class Health:
             return _broken(place, now, retry_at)
         if breaker.crowded(now, policy):
             why = "has many requests under way and has answered none of them yet"
-            return Standing(Condition.CROWDED, False, None, place.fault or FaultClass.OVERLOADED, why)
+            return Standing(Condition.CROWDED, False, None, place.server.fault or FaultClass.OVERLOADED, why)
         return (
             OK
             if credential is None and offer is None
@@ -165,9 +186,11 @@ class Health:
             self._works(permit)
             return
         if fault in COUNTED:
-            place.fault = fault
+            place.server.fault = fault
             place.breaker.failure(passage, now, policy, jitter)
         else:
+            if fault in FROM_THE_LIVING:
+                place.breaker.heard(passage, now)
             place.breaker.abandoned(passage)
         if fault is FaultClass.RATE_LIMITED:
             place.limit.refused(passage.at, now, wait_s)
@@ -188,7 +211,7 @@ class Health:
     def forget(self, candidate: Candidate) -> None:
         """Let a candidate be tried at once, whatever was known of it, its credential and its offer."""
         place = self._place(candidate, keep=True)
-        place.breaker, place.limit, place.fault = Breaker(), Limit(), None
+        place.server.breaker, place.server.fault, place.limit = Breaker(), None, Limit()
         self._credentials.forget(place.credential)
         if place.offer is not None:
             self._offers.forget(place.offer)
@@ -197,6 +220,7 @@ class Health:
         """Forget everything of everybody."""
         self._here = WeakKeyDictionary()
         self._places.clear()
+        self._servers.clear()
         self._credentials, self._offers = Parking(HOUR_S, DAY_S), Parking(HOUR_S, HOUR_S)
         self._notices.clear()
 
@@ -221,7 +245,7 @@ class Health:
 
     def _park_offer(self, permit: Permit, key: OfferKey, now: float) -> None:
         if self._offers.park(key, FaultClass.MODEL_NOT_FOUND, began=permit.passage.at, now=now):
-            provider, _, upstream_id = key
+            provider, _, upstream_id, _ = key
             words = f"{provider} says it has no model {upstream_id!r}; it is asked again every hour"
             self._notify(permit, FaultClass.MODEL_NOT_FOUND, words)
 
@@ -243,12 +267,24 @@ class Health:
         if permit.place.offer is not None:
             self._offers.give_back(permit.place.offer, permit)
 
+    def _server(self, candidate: Candidate) -> Server:
+        """What answers for a candidate. A dead provider must not be asked once more for each of its credentials."""
+        upstream = candidate.deployment.upstream
+        key = (upstream.provider, upstream.base_url, candidate.upstream_id)
+        server = self._servers.get(key)
+        if server is None:
+            server = self._servers[key] = Server()
+        return server
+
     def _offer(self, place: Place) -> Parked | None:
         return None if place.offer is None else self._offers.get(place.offer)
 
     def _place(self, candidate: Candidate, *, keep: bool) -> Place:
         """Where a candidate's state is. What a `*` stood for has a place of its own, once it was sent a request."""
         deployment = candidate.deployment
+        if len(candidate.upstream_id) > LONGEST_NAME:
+            # A client makes such a name up; to remember it would fill the memory with what clients send.
+            return _new_place(candidate, Server())
         own = candidate.upstream_id == deployment.offer.upstream_id
         place = self._here.get(deployment) if own else None
         if place is not None:
@@ -257,9 +293,9 @@ class Health:
         key = (upstream.provider, upstream.base_url, candidate.upstream_id, credential.name, credential.secret)
         place = self._places.get(key)
         if place is None:
-            place = _new_place(candidate)
             if not keep and not own:
-                return place
+                return _new_place(candidate, self._server(candidate))
+            place = _new_place(candidate, self._server(candidate))
             self._places[key] = place
             if len(self._places) > MOST_DEPLOYMENTS:
                 self._places.popitem(last=False)
@@ -270,7 +306,7 @@ class Health:
         return place
 
 
-def _new_place(candidate: Candidate) -> Place:
+def _new_place(candidate: Candidate, server: Server) -> Place:
     deployment = candidate.deployment
     upstream, upstream_id = deployment.upstream, candidate.upstream_id
     # A provider inside this process has no credential: what one of its models says of it is said of that model alone.
@@ -279,7 +315,9 @@ def _new_place(candidate: Candidate) -> Place:
     listed = upstream_id == deployment.offer.upstream_id
     return Place(
         (upstream.provider, upstream.base_url, alone, deployment.credential.secret),
-        (upstream.provider, upstream.base_url, upstream_id) if listed else None,
+        # Some providers say so of a project or an account: another credential may still find the model there.
+        (upstream.provider, upstream.base_url, upstream_id, deployment.credential.secret) if listed else None,
+        server,
     )
 
 
@@ -293,7 +331,7 @@ def _refused(candidate: Candidate, parked: Parked) -> str:
 def _broken(place: Place, now: float, retry_at: float) -> Standing:
     reason = place.breaker.reason
     if now >= retry_at:
-        return Standing(Condition.PROBING, True, None, place.fault, f"is tried again after {reason}")
+        return Standing(Condition.PROBING, True, None, place.server.fault, f"is tried again after {reason}")
     if place.breaker.probing:
-        return Standing(Condition.PROBING, False, retry_at, place.fault, f"is being tried again after {reason}")
-    return Standing(Condition.COOLING, False, retry_at, place.fault, f"sits out after {reason}")
+        return Standing(Condition.PROBING, False, retry_at, place.server.fault, f"is being tried again after {reason}")
+    return Standing(Condition.COOLING, False, retry_at, place.server.fault, f"sits out after {reason}")

@@ -62,7 +62,8 @@ class Asked(msgspec.Struct, frozen=True):
 
     `order` is the policy that the request insists on; `default` the one that counts where neither it nor the model's
     name says one, before the route's own. `usual` is how many tokens each of the key's
-    answers from the model has had, None: not known yet. `at` is Unix time, `now` the time of the facts' clock, both in
+    answers from the model has had, None: not known yet. With `rests` those that keep failing come last, which is for
+    where no breaker sees to them. `at` is Unix time, `now` the time of the facts' clock, both in
     seconds. `draw` gives numbers from 0 to 1.
     """
 
@@ -75,6 +76,7 @@ class Asked(msgspec.Struct, frozen=True):
     usual: float | None = None
     tier: str | None = None
     first_only: bool = False
+    rests: bool = False
 
     @property
     def written(self) -> int:
@@ -171,7 +173,7 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
             time = math.inf if facts.in_flight or just_failed else 0.0
         retired = offer.retired or (offer.retires_s is not None and offer.retires_s <= asked.at)
         chance = _chance(asked.draw(), candidate.weight * deployment.credential.weight) if draws else 0.0
-        rests = facts.failures > 0 and facts.rests(now, deployment.upstream.health)
+        rests = asked.rests and facts.failures > 0 and facts.rests(now, deployment.upstream.health)
         found.append(Scored(option, figures, size, (retired, rests, not room), doubt, time, chance))
     return found
 

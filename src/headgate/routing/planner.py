@@ -45,9 +45,13 @@ Known = dict[tuple[str, Wanted], Shortlist | None]
 
 
 class Planner:
-    """Makes plans. `observed` is what traffic has taught; `draw` gives numbers from 0 to 1 where chance decides."""
+    """Makes plans. `observed` is what traffic has taught; `draw` gives numbers from 0 to 1 where chance decides.
 
-    def __init__(self, observed: Observed, draw: Callable[[], float] = random.random) -> None:
+    With `rests` those that keep failing come last; otherwise a breaker sees to them.
+    """
+
+    def __init__(self, observed: Observed, draw: Callable[[], float] = random.random, *, rests: bool = False) -> None:
+        self._rests = rests
         self._observed = observed
         self._draw = draw
         self._known: WeakKeyDictionary[Snapshot, Known] = WeakKeyDictionary()
@@ -96,6 +100,7 @@ class Planner:
                 usual=self._observed.length(principal.key_id, envelope.model),
                 tier=asked_tier(envelope),
                 first_only=preferences is not None and not preferences.allow_fallbacks and not preferences.order,
+                rests=self._rests,
             ),
         )
 

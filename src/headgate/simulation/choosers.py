@@ -83,8 +83,8 @@ class Routed:
         dice = random.Random(f"{order} {seed}")
         self._draw = dice.random
         self._drawn: list[float] = []
-        self._planner = Planner(self._observed, self._next)
-        self._settled = Planner(self._observed, lambda: _NEVER)
+        self._planner = Planner(self._observed, self._next, rests=True)
+        self._settled = Planner(self._observed, lambda: _NEVER, rests=True)
 
     def _next(self) -> float:
         drawn = self._draw()

@@ -37,6 +37,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     rules: Mapping[str, Rule] = {}
     """What fault classes allow on this route, where it differs."""
     health: HealthPolicy | None = None
+    provider_health: Mapping[str, HealthPolicy] = {}
+    """As with clocks: a provider's own figures stand between the route's and the document's."""
     hold: str | None = None
     hedge: HedgePolicy | None = None
 

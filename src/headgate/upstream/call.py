@@ -11,7 +11,7 @@ import msgspec
 from headgate import __version__
 from headgate.types.deployment import Body, Candidate, Deployment, Operation, StreamUsage, Upstream
 from headgate.types.fault import FaultClass
-from headgate.types.request import Envelope
+from headgate.types.request import Attempt, Envelope
 from headgate.types.secret import Secret
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.origin import Origin, origin_of
@@ -47,8 +47,15 @@ class Caller:
         # go away with the old snapshot. (A WeakKeyDictionary would cost each request a microsecond more.)
         self._addresses: dict[tuple[int, Operation, bool], _Address] = {}
 
-    async def open(self, candidate: Candidate, envelope: Envelope, clocks: Clocks, dropped: list[str]) -> Exchange:
-        """Send the request and wait for the head of the reply.
+    async def open(
+        self,
+        candidate: Candidate,
+        envelope: Envelope,
+        clocks: Clocks,
+        dropped: list[str],
+        attempt: Attempt | None = None,
+    ) -> Exchange:
+        """Send the request and wait for the head of the reply; `attempt` learns when there was a connection.
 
         Appends to `dropped` the parameters this provider cannot honour. Raises ExchangeFailed.
         """
@@ -56,9 +63,12 @@ class Caller:
         body = json.encode(patched(candidate, envelope, dropped))
         script = deployment.upstream.script
         if script is not None:
+            if attempt is not None:
+                attempt.connected = attempt.started
             return await open_scripted(script(envelope.operation, body), clocks)
         address = self._address(deployment, envelope)
-        return await self._pool.send(address.origin, b"%b%d\r\n\r\n" % (address.head, len(body)), body, clocks)
+        head = b"%b%d\r\n\r\n" % (address.head, len(body))
+        return await self._pool.send(address.origin, head, body, clocks, attempt)
 
     def secrets(self, deployment: Deployment) -> tuple[Secret, ...]:
         """What has to be taken out of anything this deployment's provider says before somebody is told it."""

@@ -17,8 +17,7 @@ class ExchangeFailed(Exception):
     """The exchange itself failed: no connection, a clock ran out, bytes that are no reply, a cut.
 
     `kind` is the fault class; `message` is fit for a client. `nothing_received` says that not one byte of a reply
-    came, which is what makes a second send on a fresh connection harmless. `connected_at` is when the connection was
-    there, in the event loop's time; None when there was none.
+    came, which is what makes a second send on a fresh connection harmless.
     """
 
     def __init__(self, kind: FaultClass, message: str, *, nothing_received: bool = False) -> None:
@@ -26,7 +25,6 @@ class ExchangeFailed(Exception):
         self.kind = kind
         self.message = message
         self.nothing_received = nothing_received
-        self.connected_at: float | None = None
 
 
 class Clocks(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 
 from headgate.types.fault import FaultClass
+from headgate.types.request import Attempt
 from headgate.upstream.dial import dial, system_tls
 from headgate.upstream.exchange import Clocks, ExchangeFailed
 from headgate.upstream.http1 import Connection
@@ -44,8 +45,13 @@ class Pool:
     def idle_connections(self) -> int:
         return sum(map(len, self._idle.values()))
 
-    async def send(self, origin: Origin, head: bytes, body: bytes, clocks: Clocks) -> HttpExchange:
+    async def send(
+        self, origin: Origin, head: bytes, body: bytes, clocks: Clocks, attempt: Attempt | None = None
+    ) -> HttpExchange:
         """Send a request and wait for the head of its reply. Raises ExchangeFailed.
+
+        When there is a connection, and the request on its way, `attempt` is told so: whatever comes of it then may be
+        billed.
 
         A reused connection that closes without a byte of reply was stale: the upstream had given it up while the
         request was on its way, so it is sent again, once, on a fresh connection.
@@ -56,15 +62,15 @@ class Pool:
             if connection is None:
                 connection = await self._dial(origin, clocks)
             exchange = connection.start(head, body, clocks)
+            if attempt is not None:
+                attempt.connected = exchange.connected_at
             try:
                 await exchange.head()
             except BaseException as failure:  # because a cancelled exchange, too, leaves its connection half used
                 exchange.cancel()
-                if isinstance(failure, ExchangeFailed):
-                    failure.connected_at = exchange.connected_at
-                    if stale and failure.nothing_received:
-                        connection, stale = None, False
-                        continue
+                if stale and isinstance(failure, ExchangeFailed) and failure.nothing_received:
+                    connection, stale = None, False
+                    continue
                 raise
             return exchange
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.config.loading import MYBOX, load, problems
 
-A_PERCENTAGE = "must be a share of requests such as 5%, more than 0% and at most 100%"
+A_PERCENTAGE = "must be a share of requests such as 5%, at most 100%"
 BOX = "providers:\n  mybox:\n    dialect: openai\n    base_url: http://127.0.0.1:1/v1\n"
 
 

@@ -53,7 +53,7 @@ def listed(sellers: tuple[Seller, ...]) -> Shortlist:
 
 
 def first(*sellers: Seller, order: Order = Order.FASTEST, draw: float = 0.0, now: float = NOW) -> str:
-    asked = Asked(extent=Extent(text=40_000), at=0.0, now=now, draw=lambda: draw, order=order, usual=500.0)
+    asked = Asked(extent=Extent(text=40_000), at=0.0, now=now, draw=lambda: draw, order=order, usual=500.0, rests=True)
     return plan(listed(sellers), asked).candidates[0].deployment.upstream.provider
 
 

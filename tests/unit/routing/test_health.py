@@ -173,14 +173,16 @@ def test_a_refused_credential_is_out_until_its_secret_changes() -> None:
     assert health.standing(served("a", secret="new"), 1, POLICY) is OK
 
 
-def test_a_model_that_is_gone_parks_its_offer_for_every_credential_and_is_asked_for_hourly() -> None:
+def test_a_model_that_is_gone_parks_its_offer_and_is_asked_for_hourly() -> None:
     health, now = Health(), 0.0
     for _ in range(3):
         ends(health, served(), FaultClass.MODEL_NOT_FOUND, now)
-        standing = health.standing(served(secret="t", name="other"), now + 1, POLICY)
+        standing = health.standing(served(), now + 1, POLICY)
         assert (standing.condition, standing.until) == (Condition.PARKED_OFFER, now + 0.5 + HOUR_S)
         assert standing.fault is FaultClass.MODEL_NOT_FOUND
         assert health.standing(served("else"), now + 1, POLICY) is OK
+        other = served(secret="t", name="other")
+        assert health.standing(other, now + 1, POLICY) is OK, "another account may still have it"
         now += 0.5 + HOUR_S
     assert len(health.drain()) == 1
 
@@ -242,7 +244,8 @@ def test_a_reload_that_keeps_a_deployment_keeps_its_state_and_what_is_in_flight_
     for permit in permits:
         health.end(permit, FaultClass.RESET, 1, POLICY, 0.5)
     assert condition(health, served(), 1) is Condition.COOLING
-    assert health.standing(served(name="other"), 1, POLICY) is OK
+    assert condition(health, served(name="other", secret="t"), 1) is Condition.COOLING, "it is the server that is dead"
+    assert health.standing(served("else"), 1, POLICY) is OK
 
 
 def test_a_permit_counts_once() -> None:
