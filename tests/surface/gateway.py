@@ -74,6 +74,7 @@ class Running:
     server: EmbeddedServer
     ledger: KeptEntries
     health: Health
+    observed: Observed
 
     @property
     def connections(self) -> int:
@@ -86,9 +87,16 @@ class Running:
         return len(self.server.server_state.tasks)
 
     async def until_idle(self) -> None:
-        """Wait until no client is connected, no request runs and no upstream connection is in use."""
+        """Wait until no client is connected, no request runs, no upstream connection is in use and no attempt counts
+        as under way."""
+        pool = self.pool
         await until(
-            lambda: not (self.connections or self.requests or self.pool.open_connections > self.pool.idle_connections)
+            lambda: not (
+                self.connections
+                or self.requests
+                or pool.open_connections > pool.idle_connections
+                or self.observed.in_flight
+            )
         )
 
 
@@ -118,9 +126,9 @@ async def running(
     published = Published(snapshot_of(document, env))
     pool = Pool()
     ledger = KeptEntries()
-    health = Health()
+    health, observed = Health(), Observed()
     loop = asyncio.get_running_loop()
-    endpoints = Endpoints(published, Gateway(Caller(pool, {}), loop.time, books(ledger), Observed(), health))
+    endpoints = Endpoints(published, Gateway(Caller(pool, {}), loop.time, books(ledger), observed, health))
     config = server_config(endpoints, connection=connection, drain_s=DRAIN_S)
     config.load()
     server = EmbeddedServer(config, on_listening=lambda: None, on_hangup=lambda: None)
@@ -128,7 +136,7 @@ async def running(
     await server.startup([listener])
     await server.on_tick(0)
     try:
-        yield Running(port, published, pool, server, ledger, health)
+        yield Running(port, published, pool, server, ledger, health, observed)
     finally:
         await server.shutdown([listener])
         await pool.close()

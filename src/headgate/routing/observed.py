@@ -49,6 +49,11 @@ class Observed:
             self._here[deployment] = facts
         return facts
 
+    @property
+    def in_flight(self) -> int:
+        """Attempts that are under way."""
+        return sum(facts.in_flight for facts in self._here.values())
+
     def answered(
         self, key_id: str, model: str, slug: str, size: int, prompt_tokens: int, written_tokens: float, now: float
     ) -> None:
