@@ -91,11 +91,13 @@ class Running:
         as under way."""
         pool = self.pool
         await until(
-            lambda: not (
-                self.connections
-                or self.requests
-                or pool.open_connections > pool.idle_connections
-                or self.observed.in_flight
+            lambda: (
+                not (
+                    self.connections
+                    or self.requests
+                    or pool.open_connections > pool.idle_connections
+                    or self.observed.in_flight
+                )
             )
         )
 
