@@ -69,7 +69,7 @@ def assert_no_secret(answer: Answer) -> None:
         (plain(500, b"<html><h1>nginx</h1></html>"), 502, "upstream_error", "status 500"),
         (plain(502, b""), 502, "upstream_error", "status 502"),
         (plain(503, b""), 503, "overloaded", "status 503"),
-        (plain(404, b"<html>nothing</html>"), 404, "model_not_found", "status 404"),
+        (plain(404, b"<html>nothing</html>"), 502, "upstream_error", "status 404"),
         (plain(400, b"\xff\xfe\x00 not text", "application/json"), 400, "bad_request", "status 400"),
         (plain(302, b""), 502, "upstream_error", "redirect"),
         (plain(204, b""), 502, "upstream_error", "204"),

@@ -28,6 +28,9 @@ MIN_SECRET = 8
 _SECRET_TEXT = re.compile(
     r"\b(sk|gsk|xai|hf|nvapi|pplx|csk|fw|key|r8)[-_][A-Za-z0-9*_\-]{6,}|\bAIza[A-Za-z0-9*_\-]{6,}|Bearer\s+\S+"
 )
+# A proxy speaks for the provider where it looks at credentials, counts requests or bills; what is too large for it is
+# so at every try, and must not count against the provider.
+_SAID_BY_PAGES = (401, 402, 413, 429)
 _OURS_ONLY = (FaultClass.BAD_CREDENTIAL, FaultClass.QUOTA_EXHAUSTED)
 _CLIENTS_OWN = (FaultClass.BAD_REQUEST, FaultClass.UNSUPPORTED)
 
@@ -104,8 +107,8 @@ def _by_status(error: ErrorBody, words: frozenset[str], status: int, inside: int
     # A gateway in between hides a rate limit behind a status of its own.
     if inside == 429 and status >= 500:
         return FaultClass.RATE_LIMITED
-    # A page instead of an answer comes from a proxy, which takes offence at a request, not at the credential.
-    if status == 403 and error.markup:
+    # A page instead of an answer comes from a proxy: neither the credential nor the model nor the request is at fault.
+    if error.page and 400 <= status < 500 and status not in _SAID_BY_PAGES:
         return FaultClass.SERVER_ERROR
     return _of_status(status)
 
