@@ -25,7 +25,7 @@ from headgate.upstream.call import Caller
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.faults import classify
 from headgate.upstream.headroom import read_headroom
-from headgate.upstream.peeked import PeekedExchange
+from headgate.upstream.peeked import JSON_STARTS, STREAM_STARTS, PeekedExchange
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
@@ -214,13 +214,16 @@ async def _error_body(exchange: Exchange) -> bytes:
 async def _document_kind(exchange: Exchange) -> tuple[Exchange, str | None]:
     """What is certainly no stream, and the exchange to read it from.
 
-    Other content types are read as a stream, and so is one that is called JSON: not every server names it rightly.
+    How it begins says more than what it is called: streams are called JSON, and errors in JSON are called text, a
+    stream, or nothing.
     """
     content_type = exchange.headers.get("content-type", "").lower()
-    if "json" in content_type:
-        peeked = PeekedExchange(exchange)
-        return peeked, None if await peeked.looks_like_stream() else "JSON"
-    return exchange, "HTML" if "html" in content_type else None
+    if "html" in content_type:
+        return exchange, "HTML"
+    peeked = PeekedExchange(exchange)
+    first = await peeked.first_byte()
+    is_json = first in JSON_STARTS or ("json" in content_type and first not in STREAM_STARTS)
+    return peeked, "JSON" if is_json else None
 
 
 async def _not_a_stream(exchange: Exchange, envelope: Envelope, kind: str) -> Fault:
