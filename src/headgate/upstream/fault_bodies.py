@@ -22,6 +22,7 @@ MAX_ITEMS = 20
 _MAX_CODE = 10**9
 _MAX_DEPTH = 3
 _MARKUP = re.compile(r"<[a-zA-Z/!?]")
+_TEXTS = ("", "text/plain", "text/event-stream")
 _PAGES = ("text/html", "application/xhtml+xml")
 # The lines of ingress-nginx, Envoy and Cloudflare for a request that they refuse, or have nobody to pass on to.
 _LINE_OF_PROXY = re.compile(
@@ -160,8 +161,8 @@ def _plain(body: bytes, content_type: str) -> ErrorBody:
     if (markup := _MARKUP.search(line)) is not None:
         # An explanation may quote a tag; a page begins with one.
         return ErrorBody(page=markup.start() == 0)
-    # JSON that broke off is no text either.
-    if kind not in ("", "text/plain") or line.startswith(("{", "[", '"')) or not line.isprintable():
+    # JSON that broke off is no text either, nor is a stream; the data of an event may be.
+    if kind not in _TEXTS or line.startswith(("{", "[", '"', "data:", "event:")) or not line.isprintable():
         return ErrorBody()
     return ErrorBody(message=line, text=line, limit=MAX_TEXT, page=_LINE_OF_PROXY.match(line) is not None)
 
