@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error
+from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error, is_flat_error
 from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
@@ -45,6 +45,7 @@ class _Chunk(msgspec.Struct, gc=False):
     usage: msgspec.Raw = _ABSENT
     error: msgspec.Raw = _ABSENT
     object: str | None = None
+    message: msgspec.Raw = _ABSENT
 
 
 class _Tier(msgspec.Struct, gc=False):
@@ -174,8 +175,17 @@ class StreamReader:
         except json.DecodeError:
             if data.strip() == b"[DONE]":
                 return self._event(sse.DONE, b"[DONE]", False)
+            if named and _named_error(event):
+                # A sentence, where others send JSON.
+                raise ErrorInBody(data) from None
             raise _unreadable() from None
-        if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or (named and _named_error(event)):
+        flat = bool(chunk.message) and chunk.choices is None and is_flat_error(data)
+        if (
+            flat
+            or (chunk.error and is_error(chunk.error))
+            or chunk.object == "error"
+            or (named and _named_error(event))
+        ):
             if chunk.usage:
                 # What was used until it broke off is billed, and said here or nowhere.
                 self._count(bytes(chunk.usage), data)
