@@ -96,6 +96,23 @@ async def test_an_upstream_refusal_keeps_its_class_and_words_and_no_secret(
     assert (await stage.chat()).status == 200
 
 
+@pytest.mark.parametrize(("status", "words"), [(401, "bad key"), (402, "pay first"), (429, "slow down")])
+async def test_a_credential_that_is_spent_or_refused_is_named_and_no_other(
+    stage: Stage, status: int, words: str
+) -> None:
+    stage.fake.always(refusal(status, words))
+    providers = f"{{two: {{dialect: openai, base_url: '{stage.fake.base_url}', models: [{{id: m}}], credentials: ["
+    providers += f"{{name: main, api_key: {CREDENTIAL}}}]}}}}"
+    async with running(f"keys: [{{name: all, secret: {KEY}}}]\nretries: 0\nproviders: {providers}\n") as gateway:
+        for streamed in (False, True):
+            gateway.health.clear()
+            answer = await ask(gateway.port, request(body=chat("two/m", stream=streamed), key=KEY))
+            message = answer.error["message"]
+            assert words in message
+            assert message.startswith("two: " if status == 429 else "two (credential 'main'): ")
+            assert_no_secret(answer)
+
+
 async def test_retry_after_is_passed_on_with_429_and_503_and_with_nothing_else(stage: Stage) -> None:
     for status, expected in ((429, "7"), (503, "7"), (500, None), (400, None)):
         stage.gateway.health.clear()

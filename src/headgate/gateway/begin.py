@@ -18,7 +18,7 @@ from headgate.gateway.booking import Booking
 from headgate.gateway.pipe import Pipe
 from headgate.gateway.settle import settle
 from headgate.types.deployment import Candidate, Deployment
-from headgate.types.fault import Fault, FaultClass
+from headgate.types.fault import Fault, FaultClass, Scope
 from headgate.types.request import Attempt, Envelope
 from headgate.types.usage import Usage
 from headgate.upstream.call import Caller
@@ -185,7 +185,8 @@ def _is_enough(pieces: list[bytes], pipe: Pipe, asking: Asking) -> bool:
 
 
 def _fault(failure: Failure, exchange: Exchange | None, caller: Caller, deployment: Deployment) -> Fault:
-    """The one fault of a failed attempt. Its message begins with the provider's name, whoever found the words."""
+    """The one fault of a failed attempt. Its message begins with the provider's name, whoever found the words, and with
+    that of the credential where that alone is at fault."""
     if isinstance(failure, ErrorInBody):
         headers = {} if exchange is None else exchange.headers
         fault = classify(200, headers, failure.body, caller.secrets(deployment))
@@ -193,9 +194,12 @@ def _fault(failure: Failure, exchange: Exchange | None, caller: Caller, deployme
         fault = Fault(failure.kind, failure.message)
     else:
         fault = failure
+    who, credential = deployment.upstream.provider, deployment.credential
+    if fault.scope is Scope.CREDENTIAL and credential.secret is not None:
+        who += f" (credential {credential.name!r})"
     return Fault(
         fault.kind,
-        f"{deployment.upstream.provider}: {fault.message}",
+        f"{who}: {fault.message}",
         status=fault.status,
         retry_after_s=fault.retry_after_s,
         param=fault.param,
