@@ -112,14 +112,15 @@ class LedgerFull(GatewayError):
 
 
 class UpstreamFailed(GatewayError):
-    """What a client sees of a fault once nothing else is left to try."""
+    """What a client sees of a fault once nothing else is left to try; `advice` is a sentence that follows it."""
 
-    def __init__(self, fault: Fault, account: Account) -> None:
+    def __init__(self, fault: Fault, account: Account, advice: str = "") -> None:
         face = CLIENT_FACE[fault.kind]
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if fault.retry_after_s is not None and face.status in (429, 503):
             headers = ((b"retry-after", b"%d" % max(1, round(fault.retry_after_s))),)
-        super().__init__(fault.message, param=fault.param, code=fault.code or face.code, headers=headers)
+        message = f"{fault.message.removesuffix('.')}. {advice}" if advice else fault.message
+        super().__init__(message, param=fault.param, code=fault.code or face.code, headers=headers)
         self.status = face.status
         self.type = face.type
         self.fault = fault

@@ -69,7 +69,7 @@ def assert_no_secret(answer: Answer) -> None:
         (plain(500, b"<html><h1>nginx</h1></html>"), 502, "upstream_error", "status 500"),
         (plain(502, b""), 502, "upstream_error", "status 502"),
         (plain(503, b""), 503, "overloaded", "status 503"),
-        (plain(404, b"<html>nothing</html>"), 404, "model_not_found", "status 404"),
+        (plain(404, b"<html>nothing</html>"), 502, "upstream_error", "status 404"),
         (plain(400, b"\xff\xfe\x00 not text", "application/json"), 400, "bad_request", "status 400"),
         (plain(302, b""), 502, "upstream_error", "redirect"),
         (plain(204, b""), 502, "upstream_error", "204"),
@@ -94,6 +94,23 @@ async def test_an_upstream_refusal_keeps_its_class_and_words_and_no_secret(
     assert_no_secret(answer)
     stage.fake.always(completion())
     assert (await stage.chat()).status == 200
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "bad key"), (402, "pay first"), (429, "slow down")])
+async def test_a_credential_that_is_spent_or_refused_is_named_and_no_other(
+    stage: Stage, status: int, words: str
+) -> None:
+    stage.fake.always(refusal(status, words))
+    providers = f"{{two: {{dialect: openai, base_url: '{stage.fake.base_url}', models: [{{id: m}}], credentials: ["
+    providers += f"{{name: main, api_key: {CREDENTIAL}}}]}}}}"
+    async with running(f"keys: [{{name: all, secret: {KEY}}}]\nretries: 0\nproviders: {providers}\n") as gateway:
+        for streamed in (False, True):
+            gateway.health.clear()
+            answer = await ask(gateway.port, request(body=chat("two/m", stream=streamed), key=KEY))
+            message = answer.error["message"]
+            assert words in message
+            assert message.startswith("two: " if status == 429 else "two (credential 'main'): ")
+            assert_no_secret(answer)
 
 
 async def test_retry_after_is_passed_on_with_429_and_503_and_with_nothing_else(stage: Stage) -> None:

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.surface.stage import KEY, LLAMA, Stage
+from tests.fakes.provider import json_reply
+from tests.surface.stage import KEY, LLAMA, PINNED, Stage
 from tests.surface.wire import ask, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,6 +39,30 @@ async def test_a_slip_is_404_and_names_what_was_meant_with_who_serves_it(stage: 
         assert served[meant].split(", ")[0] in ("fake", "groq", "mistral")
     for name, _ in nearest:
         assert (await stage.get(f"/v1/models/{name}")).status == 200, f"{name} was suggested and is not there"
+
+
+async def test_a_model_that_is_gone_wherever_it_was_asked_for_is_404_and_names_others(stage: Stage) -> None:
+    stage.fake.always(json_reply({"error": {"message": "The model does not exist."}}, status=404))
+    for model in (LLAMA, f"fake/{LLAMA}"):
+        stage.gateway.health.clear()
+        answer = await stage.chat(model)
+        error = answer.error
+        assert (answer.status, error["code"]) == (404, "model_not_found")
+        said, _, near = error["message"].partition(". Nearest: ")
+        assert said.endswith(": The model does not exist")
+        others = dict(re.findall(r"(\S+) \(([a-z, ]+)\)", near))
+        assert 1 <= len(others) <= 5
+        gone = {f"{one['provider']}/{one['model']}" for one in error["attempts"]}
+        assert not {model, *gone} & set(others)
+        assert (f"dear/{LLAMA}" in others) == (model != LLAMA)
+
+
+async def test_a_model_that_is_gone_is_no_reason_to_name_what_the_key_may_not_use(stage: Stage) -> None:
+    stage.fake.always(json_reply({"error": {"message": "gone"}}, status=404))
+    stage.gateway.health.clear()
+    error = (await stage.chat(f"dear/{LLAMA}", key=PINNED)).error
+    assert error["code"] == "model_not_found"
+    assert error["message"] == "dear: gone"
 
 
 async def test_nothing_near_points_to_the_list_and_to_who_takes_any_id(stage: Stage) -> None:

@@ -18,14 +18,14 @@ from headgate.gateway.booking import Booking
 from headgate.gateway.pipe import Pipe
 from headgate.gateway.settle import settle
 from headgate.types.deployment import Candidate, Deployment
-from headgate.types.fault import Fault, FaultClass
+from headgate.types.fault import Fault, FaultClass, Scope
 from headgate.types.request import Attempt, Envelope
 from headgate.types.usage import Usage
 from headgate.upstream.call import Caller
 from headgate.upstream.exchange import Clocks, Exchange, ExchangeFailed
 from headgate.upstream.faults import classify
 from headgate.upstream.headroom import read_headroom
-from headgate.upstream.peeked import PeekedExchange
+from headgate.upstream.peeked import JSON_STARTS, STREAM_STARTS, PeekedExchange
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
@@ -192,7 +192,8 @@ async def _beginning(begun: Begun, pipe: Pipe, hold: bool, booking: Booking) -> 
 
 
 def _fault(failure: Failure, exchange: Exchange | None, caller: Caller, deployment: Deployment) -> Fault:
-    """The one fault of a failed attempt. Its message begins with the provider's name, whoever found the words."""
+    """The one fault of a failed attempt. Its message begins with the provider's name, whoever found the words, and with
+    that of the credential where that alone is at fault."""
     if isinstance(failure, ErrorInBody):
         headers = {} if exchange is None else exchange.headers
         fault = classify(200, headers, failure.body, caller.secrets(deployment))
@@ -200,7 +201,10 @@ def _fault(failure: Failure, exchange: Exchange | None, caller: Caller, deployme
         fault = Fault(failure.kind, failure.message)
     else:
         fault = failure
-    return fault.retold(f"{deployment.upstream.provider}: {fault.message}")
+    who, credential = deployment.upstream.provider, deployment.credential
+    if fault.scope is Scope.CREDENTIAL and credential.secret is not None:
+        who += f" (credential {credential.name!r})"
+    return fault.retold(f"{who}: {fault.message}")
 
 
 async def _error_body(exchange: Exchange) -> bytes:
@@ -214,13 +218,16 @@ async def _error_body(exchange: Exchange) -> bytes:
 async def _document_kind(exchange: Exchange) -> tuple[Exchange, str | None]:
     """What is certainly no stream, and the exchange to read it from.
 
-    Other content types are read as a stream, and so is one that is called JSON: not every server names it rightly.
+    How it begins says more than what it is called: streams are called JSON, and errors in JSON are called text, a
+    stream, or nothing.
     """
     content_type = exchange.headers.get("content-type", "").lower()
-    if "json" in content_type:
-        peeked = PeekedExchange(exchange)
-        return peeked, None if await peeked.looks_like_stream() else "JSON"
-    return exchange, "HTML" if "html" in content_type else None
+    if "html" in content_type:
+        return exchange, "HTML"
+    peeked = PeekedExchange(exchange)
+    first = await peeked.first_byte()
+    is_json = first in JSON_STARTS or ("json" in content_type and first not in STREAM_STARTS)
+    return peeked, "JSON" if is_json else None
 
 
 async def _not_a_stream(exchange: Exchange, envelope: Envelope, kind: str) -> Fault:

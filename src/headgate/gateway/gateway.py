@@ -18,10 +18,10 @@ from headgate.routing.health import Health
 from headgate.routing.nobody import nobody_can
 from headgate.routing.observed import Observed
 from headgate.routing.planner import Planner, extent_of
-from headgate.routing.resolve import not_found
+from headgate.routing.resolve import not_found, others_near
 from headgate.types.deployment import Operation
 from headgate.types.entry import Outcome
-from headgate.types.fault import Fault
+from headgate.types.fault import Fault, FaultClass
 from headgate.types.principal import Principal
 from headgate.types.request import Account, Plan, Request
 from headgate.upstream.call import Caller
@@ -86,7 +86,7 @@ class Gateway:
         try:
             await execute(self._means, request, made, reply, booking)
         except Fault as fault:
-            raise UpstreamFailed(fault, booking.account) from None
+            raise UpstreamFailed(fault, booking.account, _advice(fault, request, booking.account)) from None
 
     def _plan(self, request: Request, booking: Booking) -> Plan:
         envelope = request.envelope
@@ -97,3 +97,11 @@ class Gateway:
         if not made.candidates:
             raise nobody_can(request.snapshot, request.principal, envelope, extent, made)
         return made
+
+
+def _advice(fault: Fault, request: Request, account: Account) -> str:
+    """What a client can do about the fault that the provider does not know of."""
+    if fault.kind is not FaultClass.MODEL_NOT_FOUND:
+        return ""
+    asked = [one.candidate for one in account.tries]
+    return others_near(request.snapshot, request.principal, request.envelope.model, asked)

@@ -112,8 +112,7 @@ def not_found(snapshot: Snapshot, principal: Principal, name: str) -> ModelNotFo
             f"the model {shown!r} is not the same at every provider. Name one: {'; '.join(pins)}.", param="model"
         )
     if near:
-        listed = "; ".join(f"{known} ({', '.join(served_by(snapshot, known))})" for known in near)
-        advice = f"Nearest: {listed}."
+        advice = _as_nearest(snapshot, near)
     elif usable:
         advice = "GET /v1/models lists the names that work."
     else:
@@ -129,6 +128,26 @@ def not_found(snapshot: Snapshot, principal: Principal, name: str) -> ModelNotFo
             continue
         advice += f" {open_provider} takes any id: {open_provider}/<id>."
     return ModelNotFound(f"no provider serves the model {shown!r}. {advice}", param="model")
+
+
+def others_near(snapshot: Snapshot, principal: Principal, name: str, asked: Iterable[Candidate]) -> str:
+    """The names nearest to one whose model is gone wherever it was `asked` for, as a sentence; empty when none is near.
+
+    A name that stands for nothing else than what was asked for is none of them.
+    """
+    gone = {(one.deployment.upstream.provider, one.upstream_id) for one in asked}
+    near = nearest(name[:LONGEST_NAME], filter(principal.may_use, names(snapshot)), 3 * SUGGESTIONS)
+    others = [
+        known
+        for known in near
+        if not {(one.deployment.upstream.provider, one.upstream_id) for one in _behind(snapshot, known)} <= gone
+    ]
+    return _as_nearest(snapshot, others[:SUGGESTIONS]) if others else ""
+
+
+def _as_nearest(snapshot: Snapshot, near: list[str]) -> str:
+    listed = "; ".join(f"{known} ({', '.join(served_by(snapshot, known))})" for known in near)
+    return f"Nearest: {listed}."
 
 
 def _nearest(snapshot: Snapshot, principal: Principal, name: str, usable: list[str]) -> list[str]:
@@ -158,12 +177,12 @@ def names(snapshot: Snapshot) -> Iterable[str]:
 
 def served_by(snapshot: Snapshot, name: str) -> list[str]:
     """The providers behind a name, each once, in order."""
+    return list(dict.fromkeys(one.deployment.upstream.provider for one in _behind(snapshot, name)))
+
+
+def _behind(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
     found = resolve(snapshot, name)
-    if found is None:
-        return []
-    return list(
-        dict.fromkeys(c.deployment.upstream.provider for c in (*found.targets, *found.fallback, *found.variants))
-    )
+    return () if found is None else (*found.targets, *found.fallback, *found.variants)
 
 
 def _by_pattern(snapshot: Snapshot, route: Route, name: str) -> Resolution | None:

@@ -22,6 +22,13 @@ MAX_ITEMS = 20
 _MAX_CODE = 10**9
 _MAX_DEPTH = 3
 _MARKUP = re.compile(r"<[a-zA-Z/!?]")
+_TEXTS = ("", "text/plain", "text/event-stream")
+_PAGES = ("text/html", "application/xhtml+xml")
+# The lines of ingress-nginx, Envoy and Cloudflare for a request that they refuse, or have nobody to pass on to.
+_LINE_OF_PROXY = re.compile(
+    r"default backend - 404|no healthy upstream|upstream connect error|rbac: access denied|error code: 1\d{3}$",
+    re.IGNORECASE,
+)
 _STATUS = re.compile(r"[45][0-9]{2}")
 _CODES = ("code", "type", "status", "status_code", "reason", "error_type")
 
@@ -33,7 +40,8 @@ class ErrorBody(msgspec.Struct, frozen=True):
     mean other things than the same numbers elsewhere. `status` is an HTTP status written into the body. `text` is the
     message without the names of the client's own fields. `delay` is a duration the provider asks to be left alone for,
     `headers` what it would have answered with, names in lower case. `nested` is another error that this one quotes;
-    `foreign` says that it came from further upstream, where our credential is unknown. `limit` is how many characters
+    `foreign` says that it came from further upstream, where our credential is unknown. `page` says that it is what
+    proxies send and no API does: a document in markup, or one of their well-known lines. `limit` is how many characters
     of the message are worth passing on.
     """
 
@@ -47,7 +55,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     nested: ErrorBody | None = None
     foreign: bool = False
-    markup: bool = False
+    page: bool = False
     limit: int = MAX_MESSAGE
 
 
@@ -144,16 +152,19 @@ def _from_detail(detail: list[Any], value: dict[str, Any]) -> ErrorBody:
 def _plain(body: bytes, content_type: str) -> ErrorBody:
     """The body as one printable line, when it is declared as plain text or as nothing; markup is never passed on."""
     kind = content_type.partition(";")[0].strip().lower()
+    if kind in _PAGES:
+        return ErrorBody(page=True)
     try:
         line = " ".join(body.decode("utf-8-sig").split())
     except UnicodeDecodeError:
         return ErrorBody()
-    if kind in ("text/html", "application/xhtml+xml") or _MARKUP.search(line):
-        return ErrorBody(markup=True)
-    # JSON that broke off is no text either.
-    if kind not in ("", "text/plain") or line.startswith(("{", "[", '"')) or not line.isprintable():
+    if (markup := _MARKUP.search(line)) is not None:
+        # An explanation may quote a tag; a page begins with one.
+        return ErrorBody(page=markup.start() == 0)
+    # JSON that broke off is no text either, nor is a stream; the data of an event may be.
+    if kind not in _TEXTS or line.startswith(("{", "[", '"', "data:", "event:")) or not line.isprintable():
         return ErrorBody()
-    return ErrorBody(message=line, text=line, limit=MAX_TEXT)
+    return ErrorBody(message=line, text=line, limit=MAX_TEXT, page=_LINE_OF_PROXY.match(line) is not None)
 
 
 def _words(error: dict[str, Any]) -> frozenset[str]:

@@ -25,6 +25,12 @@ _UNIT = r"(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|da
 _ASKED = re.compile(
     rf"\b(?:try again|retry|wait)\b[^.\d]{{0,40}}((?:{_NUMBER}\s?{_UNIT}(?:,? and |, ?| )?)+)", re.IGNORECASE
 )
+# "You will regain access on 2026-12-01 at 00:00 UTC"; a moment without a zone could be anybody's.
+_MOMENT = re.compile(
+    r"\b(?:regain access|resets?|try again|wait)\b[^.\d]{0,40}"
+    r"(\d{4}-\d\d-\d\d)(?:T| at | )(\d\d:\d\d(?::\d\d)?) ?(?:UTC|GMT|Z)\b",
+    re.IGNORECASE,
+)
 _PART = re.compile(rf"({_NUMBER})\s?({_UNIT})", re.IGNORECASE)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -44,15 +50,17 @@ def wait_s(
         reset = one.headers.get("x-ratelimit-reset", "").strip()
         waits.append(reset_s(reset, now) if reset else None)
     if kind in _WORTH_WAITING:
-        waits += [_asked_for(error.text), _asked_for(error.nested.text) if error.nested else None]
+        waits += [_asked_for(error.text, now), _asked_for(error.nested.text, now) if error.nested else None]
     return next((wait for wait in waits if wait is not None), None)
 
 
-def _asked_for(text: str) -> float | None:
-    """The duration of "please try again in 6m0s", "wait 52220 seconds" and the like."""
-    asked = _ASKED.search(text[:MAX_SEARCHED])
+def _asked_for(text: str, now: datetime | None) -> float | None:
+    """The duration of "please try again in 6m0s", "wait 52220 seconds" and the like, or until the moment it names."""
+    text = text[:MAX_SEARCHED]
+    asked = _ASKED.search(text)
     if asked is None:
-        return None
+        moment = _MOMENT.search(text)
+        return reset_s(f"{moment[1]}T{moment[2]}Z", now) if moment else None
     total = sum(float(number) * _scale(unit.lower()) for number, unit in _PART.findall(asked[1]))
     return min(total, MAX_WAIT_S)
 

@@ -23,7 +23,8 @@ _QUOTA = """
     insufficient_quota billing_hard_limit_reached billing_not_active credit_balance_exhausted
     organization_spend_limit_exceeded project_spend_limit_exceeded organization_usage_limit_exceeded
     exceeded_current_quota_error not_enough_balance billing_error billing_disabled
-    servicequotaexceededexception errors:3036
+    servicequotaexceededexception arrearage accountoverdueerror operationdenied.serviceoverdue
+    allocationquota.freetieronly errors:3036
     1113 1308 1309 1310 1311 1313 1314 1315 1316 1317 1318 1319 1320 1321
 """
 _CONTEXT = "context_length_exceeded exceed_context_size_error tokens_limit_reached 3051 1261"
@@ -39,7 +40,7 @@ _CREDENTIAL = """
 """
 _MODEL = """
     model_not_found deploymentnotfound invalid_model unknown_model unavailable_model model_not_supported
-    model_decommissioned model_terms_required model_access_denied model_permission_blocked_org
+    model_decommissioned model_not_available model_terms_required model_access_denied model_permission_blocked_org
     model_permission_blocked_project resourcenotfoundexception errors:5007 errors:5016 errors:5018 errors:3041
     errors:3042 1211
 """
@@ -145,6 +146,12 @@ _SENTENCES = (
         r"n[o']t have any credits",
         r"requires more credits",
         r"monthly spending limit",
+        r"balance is insufficient",
+        r"credits? ((is|are|has been|have been) )?exhausted",
+        r"\bkey limit exceeded",
+        r"reached your specified (workspace )?api usage limits",
+        r"overdue (account|balance)",
+        r"account is in good standing",
         bare=True,
     ),
     _sentence(
@@ -153,6 +160,8 @@ _SENTENCES = (
         r"(incorrect|invalid) api[ -]?(key|token)",
         r"api[ -]?(key|token) (is )?(not valid|invalid|expired|not found)",
         r"location is not supported",
+        r"this organization has been disabled",
+        r"credential is only authorized for",
         bare=True,
     ),
     _sentence(
@@ -164,6 +173,8 @@ _SENTENCES = (
         r"violates (our )?usage (guidelines|policy|policies)",
         r"considered high risk",
     ),
+    # Ahead of what a prompt with too many of them is called.
+    _sentence(FaultClass.RATE_LIMITED, _any, r"too many tokens[^.]{0,20}, please wait"),
     _sentence(
         FaultClass.CONTEXT_TOO_LONG,
         _refused,
@@ -183,6 +194,12 @@ _SENTENCES = (
         r"exceed(s|ed)? [^.]{0,60}context (length|window|size|limit)",
         r"max_new_tokens\W{1,3}must (be <=|not exceed)",
         r"max size: \d+ tokens",
+        r"longer than the maximum model length",
+        r"must have less than \d+ tokens",
+        r"keep the first \d+ tokens when context",
+        r"context window exceeds limit",
+        r"range of input length should be",
+        r"input length \(\d+ tokens\) exceeds",
     ),
     _sentence(
         FaultClass.UNSUPPORTED,
@@ -192,6 +209,11 @@ _SENTENCES = (
         r"endpoints found that support",
         r"is not a multimodal model",
         r"does not work with the specified model",
+        r"only supported by certain models",
+        r"is not enabled for models/",
+        r"at most 0 \w+\(s\) may be provided",
+        # A part of a message, of a kind that others know.
+        r"unknown variant [`'\"](image_url|input_audio|video_url|file)\b",
     ),
     _sentence(
         FaultClass.MODEL_NOT_FOUND,

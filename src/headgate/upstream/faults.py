@@ -6,6 +6,7 @@ the same whoever sends them; nobody is asked for by name.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 
@@ -26,8 +27,13 @@ MIN_SECRET = 8
 
 # Anything that looks like a credential: providers like to quote the key they refuse.
 _SECRET_TEXT = re.compile(
-    r"\b(sk|gsk|xai|hf|nvapi|pplx|csk|fw|key|r8)[-_][A-Za-z0-9*_\-]{6,}|\bAIza[A-Za-z0-9*_\-]{6,}|Bearer\s+\S+"
+    r"\b(sk|gsk|xai|hf|nvapi|pplx|csk|fw|key|r8|tgp_v1)[-_][A-Za-z0-9*_\-]{6,}|\bAIza[A-Za-z0-9*_\-]{6,}|Bearer\s+\S+"
+    r"|\bA[KS]IA[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]{6,}(\.[A-Za-z0-9_\-]*)?"
 )
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{11,}={0,2}")
+# A proxy speaks for the provider where it looks at credentials, counts requests or bills; what is too large for it is
+# so at every try, and must not count against the provider.
+_SAID_BY_PAGES = (401, 402, 413, 429)
 _OURS_ONLY = (FaultClass.BAD_CREDENTIAL, FaultClass.QUOTA_EXHAUSTED)
 _CLIENTS_OWN = (FaultClass.BAD_REQUEST, FaultClass.UNSUPPORTED)
 
@@ -60,11 +66,21 @@ def redact(text: str, secrets: Sequence[Secret]) -> str:
 
     A shorter one than `MIN_SECRET` characters stands for none (`x`, `none`): taking it out would only garble the text.
     """
+    ours = [secret.reveal() for secret in secrets if len(secret.reveal()) >= MIN_SECRET]
     # The longest first: of one that is part of another the rest would be left.
-    for secret in sorted((secret.reveal() for secret in secrets), key=len, reverse=True):
-        if len(secret) >= MIN_SECRET:
-            text = text.replace(secret, "[redacted]")
+    for secret in sorted(ours, key=len, reverse=True):
+        text = text.replace(secret, "[redacted]")
+    text = _BASE64.sub(lambda code: "[redacted]" if _encodes(code[0], ours) else code[0], text)
     return _SECRET_TEXT.sub("[redacted]", text)
+
+
+def _encodes(code: str, secrets: Sequence[str]) -> bool:
+    """Whether one of the secrets is in what this is the base64 of, in either alphabet."""
+    digits = code.rstrip("=").replace("-", "+").replace("_", "/")
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]
+    plain = base64.b64decode(digits + "=" * (-len(digits) % 4))
+    return any(secret.encode(errors="replace") in plain for secret in secrets)
 
 
 def _class_of(error: ErrorBody, status: int, headers: Mapping[str, str]) -> FaultClass:
@@ -104,8 +120,8 @@ def _by_status(error: ErrorBody, words: frozenset[str], status: int, inside: int
     # A gateway in between hides a rate limit behind a status of its own.
     if inside == 429 and status >= 500:
         return FaultClass.RATE_LIMITED
-    # A page instead of an answer comes from a proxy, which takes offence at a request, not at the credential.
-    if status == 403 and error.markup:
+    # A page instead of an answer comes from a proxy: neither the credential nor the model nor the request is at fault.
+    if error.page and 400 <= status < 500 and status not in _SAID_BY_PAGES:
         return FaultClass.SERVER_ERROR
     return _of_status(status)
 

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 
 from headgate.upstream.exchange import Exchange
 
-# No JSON document begins with one of these; a line of an event stream does: data, event, id, retry, or a comment.
-_STREAM_STARTS = (b"d", b"e", b"i", b"r", b":")
+STREAM_STARTS = frozenset((b"d", b"e", b"i", b"r", b":"))
+"""No JSON document begins with one of these; a line of an event stream does: data, event, id, retry, or a comment."""
+
+JSON_STARTS = frozenset((b"{", b"["))
+"""No line of an event stream that says anything begins with one of these; an answer or an error in JSON does."""
+
 # White space, and the bytes of a byte order mark.
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _MAX_BLANKS = 64 * 1024
@@ -20,8 +24,8 @@ class PeekedExchange:
         self._exchange = exchange
         self._first = b""
 
-    async def looks_like_stream(self) -> bool:
-        """Whether the body begins as an event stream does, whatever it is called. Raises ExchangeFailed."""
+    async def first_byte(self) -> bytes:
+        """The first byte of the body that is no blank; empty when none comes in a long while. Raises ExchangeFailed."""
         while len(self._first) < _MAX_BLANKS:
             data = await self._exchange.read()
             if not data:
@@ -29,8 +33,8 @@ class PeekedExchange:
             self._first += data
             start = self._first.lstrip(_BLANK)
             if start:
-                return start.startswith(_STREAM_STARTS)
-        return False
+                return start[:1]
+        return b""
 
     @property
     def status(self) -> int:

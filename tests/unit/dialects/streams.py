@@ -32,6 +32,15 @@ class Shape:
 ROLE = {"id": "c", "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
 HE, LLO, STOP = chunk("he"), chunk("llo"), chunk(finish="stop")
 COUNTS = {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [], "usage": USAGE}
+FLAT = {"message": "no", "type": "too_many_tokens_error", "param": None, "code": None}
+NOTES: list[dict[str, Any]] = [
+    {"type": "ping"},
+    {"message": "in the queue", "type": "info", "code": None},
+    {"message": "", "type": "error", "code": "c"},
+    {"message": {"type": "error"}, "type": "message_start", "code": "c"},
+    {"message": "in the queue", "code": 0},
+    {"choices": [], "message": "odd", "type": "error", "code": "c"},
+]
 ERROR = {"error": {"message": "broke down", "type": "server_error", "param": None, "code": 500}}
 LIST = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]
 
@@ -121,6 +130,10 @@ SHAPES: dict[str, Shape] = {
     "error, flat": Shape(
         rendered(HE, {"object": "error", "message": "no", "type": "x", "code": 500}, DONE), "error", "he", False
     ),
+    "error, flat and unmarked": Shape(rendered(HE, FLAT, DONE), "error", "he", False),
+    "error, flat with a code only": Shape(rendered(HE, FLAT | {"type": "x", "code": "c"}, DONE), "error", "he", False),
+    "error event by name, in words": Shape(rendered(HE, b"event: error\ndata: no luck", DONE), "error", "he", False),
+    "notes that are no errors": Shape(rendered(HE, *NOTES, LLO, STOP, DONE), counted=False),
     "error, text": Shape(rendered(HE, {"error": "no"}, DONE), "error", "he", False),
     "error before anything": Shape(rendered(ERROR, DONE), "error", "", False),
     "error null": Shape(rendered(*(one | {"error": None} for one in (ROLE, HE, LLO, STOP, COUNTS)), DONE)),

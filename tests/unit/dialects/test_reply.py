@@ -49,6 +49,7 @@ def test_blank_lines_before_an_answer_are_kept_alive_connections_and_no_harm() -
         {"error": "no"},
         ANSWER | {"error": {"message": "no"}},
         {"object": "error", "message": "no"},
+        {"message": "no", "type": "quota_error", "param": "quota", "code": "c"},
     ],
 )
 def test_an_error_with_status_200_is_an_error(body: Any) -> None:

@@ -65,7 +65,7 @@ async def serve(base_url: str, *, env: dict[str, str] | None = None, more: str =
 async def refused(base_url: str, **named: Any) -> UpstreamFailed:
     with pytest.raises(UpstreamFailed) as caught:
         await serve(base_url, **named)
-    assert caught.value.message.startswith("the: ")
+    assert caught.value.message.startswith(("the: ", "the (credential 'default'): "))
     assert not caught.value.message.startswith("the: the:")
     assert not any(secret in f"{caught.value.message}{caught.value.param}{caught.value.code}" for secret in SECRETS)
     return caught.value
@@ -111,7 +111,8 @@ FAILURES: dict[str, tuple[Reply, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", FAILURES)
 async def test_every_message_begins_with_the_providers_name_and_holds_no_secret(name: str) -> None:
     reply, fields = FAILURES[name]
-    await refused_by(reply, **fields)
+    failure = await refused_by(reply, **fields)
+    assert ("credential 'default'" in failure.message) == (name == "a refused credential")
 
 
 async def test_a_proxy_that_refuses_cannot_make_us_repeat_its_password() -> None:

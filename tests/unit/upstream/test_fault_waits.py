@@ -55,6 +55,14 @@ def answering(headers: dict[str, Any]) -> dict[str, Any]:
         ("try again in 5 meters", None),
         ("try again with 5 images", None),
         ("wait", None),
+        ("You will regain access on 2026-11-23 at 13:00 UTC.", 3600.0),
+        ("You will regain access on 2026-12-01 at 00:00 UTC.", MAX_WAIT_S),
+        ("You will regain access on 2026-11-01 at 00:00 UTC.", 0.0),
+        ("Your limit resets at 2026-11-23T12:01:30Z", 90.0),
+        ("Try again after 2026-11-23 12:00:30 GMT.", 30.0),
+        ("Your limit will reset at 2026-11-23 21:00:00", None),
+        ("You will regain access on 2026-13-45 at 00:00 UTC.", None),
+        ("created on 2026-11-23 at 13:00 UTC", None),
     ],
 )
 def test_a_sentence_can_ask_for_a_wait(text: str, seconds: float | None) -> None:

@@ -18,6 +18,9 @@ WALLS = (
     "invalid api key",
     "incorrect api key provided",
     "api key expired",
+    "key limit exceeded",
+    "credits exhausted",
+    "this organization has been disabled",
 )
 ECHOES = (
     "Invalid value: '{}'. Supported values are: 'a' and 'b'.",
@@ -73,6 +76,18 @@ def test_an_apostrophe_quotes_nothing(apostrophe: str) -> None:
         (400, "The model a/b:c does not exist", F.MODEL_NOT_FOUND),
         (400, "The file of the model you gave, for all I know, does not exist", None),
         (400, "Invalid model response format", None),
+        (400, "Too many tokens, please wait before trying again.", F.RATE_LIMITED),
+        (403, "Too many tokens per day, please wait before trying again.", F.RATE_LIMITED),
+        (400, "Too many tokens in the prompt. Please wait", F.CONTEXT_TOO_LONG),
+        (400, "Prompt length of 5016 is longer than the maximum model length of 4096.", F.CONTEXT_TOO_LONG),
+        (400, "`stop` must have less than 4 entries", None),
+        (400, "input length 70 exceeds the maximum allowed length for the field user", None),
+        (400, "prompt_cache_key limit exceeded", None),
+        (400, "streaming is not enabled for your account", None),
+        (400, "at most 5 image(s) may be provided in one prompt", None),
+        (422, "unknown variant `image`, expected `text`", None),
+        (403, "You have reached your limits", None),
+        (400, "The balance of the request is odd", None),
         (400, "", None),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -155,6 +157,12 @@ def test_a_placeholder_for_a_credential_does_not_garble_the_explanation(placehol
         "sk-or-v1-0123456789abcdef",
         "sk-proj-****mnop",
         "Bearer eyJhbGciOi.x.y",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ASIAIOSFODNN7EXAMPLE",
+        "tgp_v1_abcdefghijklmnop",
+        "tgp_v1_abcd****",
     ],
 )
 def test_what_looks_like_a_credential_is_never_passed_on(key: str) -> None:
@@ -162,6 +170,30 @@ def test_what_looks_like_a_credential_is_never_passed_on(key: str) -> None:
     message = classify(401, {}, encoded(openai(f"Incorrect API key provided: {key}. See x.")), []).message
     assert key not in message
     assert key.split(" ")[-1] not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the keyJunction.name.other field of eyJ.x.y",
+        "AKIA is no key, nor is AKIAIOSFODNN7EXAMPLEMORETHANTHAT",
+        "a token begins with tgp_v1_",
+        "llama-3.1-8b-instruct.q4_k_m.gguf and accounts/fireworks/models/glm-4p6",
+        "chatcmpl-9ad5f6e5-c95f-905a-8c49-cea387148724",
+        "req_011CZLrUfBVkVHn5T6EqQaf7",
+    ],
+)
+def test_words_and_ids_are_no_credentials(text: str) -> None:
+    assert classify(400, {}, encoded(openai(text)), [SECRET]).message == text
+
+
+@pytest.mark.parametrize("around", ["{}", "user:{}", "{}:", "{}x", "{}xy"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("text", ["sk-proj-4f9Kx2LqPz81mNvB", "pass>>word??12", "pass>>word??123", "pass>>word??1234"])
+def test_a_credential_in_base64_is_never_passed_on(text: str, encode: Callable[[bytes], bytes], around: str) -> None:
+    code = encode(around.format(text).encode()).decode()
+    message = classify(401, {}, encoded(openai(f"Refused: Basic {code}. See x.")), [Secret(text)]).message
+    assert "Refused: Basic [redacted]. See x." in message
 
 
 FIELDS = """

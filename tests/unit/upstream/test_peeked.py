@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from headgate.types.script import Script, Step
-from headgate.upstream.peeked import PeekedExchange
+from headgate.upstream.peeked import JSON_STARTS, STREAM_STARTS, PeekedExchange
 from headgate.upstream.scripted import open_scripted
 from tests.upstream.driving import clocks
+
+NEITHER: frozenset[bytes] = frozenset()
 
 
 async def peeked(*steps: bytes) -> PeekedExchange:
@@ -18,30 +20,31 @@ async def peeked(*steps: bytes) -> PeekedExchange:
 
 
 @pytest.mark.parametrize(
-    ("steps", "stream"),
+    ("steps", "first", "starts"),
     [
-        ([b"data: {}\n\n"], True),
-        ([b"event: x\n", b"data: {}\n\n"], True),
-        ([b": hello\n\n"], True),
-        ([b"retry: 1\n\n"], True),
-        ([b"id: 1\n\n"], True),
-        ([b"\xef", b"\xbb", b"\xbf", b"\r\n", b"d", b"ata: {}"], True),
-        ([b'{"a": 1}'], False),
-        ([b" ", b"[1]"], False),
-        ([b'"data: {}"'], False),
-        ([b"null"], False),
-        ([b"1"], False),
-        ([b" "], False),
-        ([], False),
-        ([b" " * 1000] * 100 + [b"data: {}"], False),
+        ([b"data: {}\n\n"], b"d", STREAM_STARTS),
+        ([b"event: x\n", b"data: {}\n\n"], b"e", STREAM_STARTS),
+        ([b": hello\n\n"], b":", STREAM_STARTS),
+        ([b"retry: 1\n\n"], b"r", STREAM_STARTS),
+        ([b"id: 1\n\n"], b"i", STREAM_STARTS),
+        ([b"\xef", b"\xbb", b"\xbf", b"\r\n", b"d", b"ata: {}"], b"d", STREAM_STARTS),
+        ([b'{"a": 1}'], b"{", JSON_STARTS),
+        ([b" ", b"[1]"], b"[", JSON_STARTS),
+        ([b'"data: {}"'], b'"', NEITHER),
+        ([b"null"], b"n", NEITHER),
+        ([b"1"], b"1", NEITHER),
+        ([b" "], b"", NEITHER),
+        ([], b"", NEITHER),
+        ([b" " * 1000] * 100 + [b"data: {}"], b"", NEITHER),
     ],
 )
-async def test_what_begins_as_a_stream_does_is_known_and_every_byte_is_still_there(
-    steps: list[bytes], stream: bool
+async def test_the_first_byte_tells_a_stream_from_a_document_and_every_byte_is_still_there(
+    steps: list[bytes], first: bytes, starts: frozenset[bytes]
 ) -> None:
     exchange = await peeked(*steps)
     assert (exchange.status, exchange.headers) == (200, {"x-a": "b"})
-    assert await exchange.looks_like_stream() is stream
+    assert await exchange.first_byte() == first
+    assert (first in STREAM_STARTS, first in JSON_STARTS) == (starts is STREAM_STARTS, starts is JSON_STARTS)
     read = [data async for data in _pieces(exchange)]
     assert b"".join(read) == b"".join(steps)
     assert b"" not in read
@@ -51,7 +54,7 @@ async def test_what_begins_as_a_stream_does_is_known_and_every_byte_is_still_the
 @pytest.mark.parametrize("takes", [1, 2, 10])
 async def test_what_was_looked_at_is_pumped_first(takes: int) -> None:
     exchange = await peeked(b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n")
-    assert await exchange.looks_like_stream()
+    assert await exchange.first_byte() == b"d"
     exchange.content_started()
     pumped: list[bytes] = []
 

@@ -36,6 +36,7 @@ class Chunk(msgspec.Struct, gc=False):
     usage: msgspec.Raw = _ABSENT
     error: msgspec.Raw = _ABSENT
     object: str | None = None
+    message: msgspec.Raw = _ABSENT
 
 
 class _Delta(msgspec.Struct, gc=False):

@@ -29,7 +29,14 @@ class _Reply(msgspec.Struct):
     service_tier: msgspec.Raw = _ABSENT
 
 
+class _Flat(msgspec.Struct):
+    message: str
+    type: str
+    code: str | int | None = None
+
+
 _decoder = json.Decoder[_Reply](_Reply)
+_flat = json.Decoder[_Flat](_Flat)
 
 
 class ErrorInBody(Exception):
@@ -53,6 +60,8 @@ def parse_reply(operation: Operation, body: bytes) -> Usage | None:
         raise ErrorInBody(body)
     answers = reply.data if operation is Operation.EMBEDDING else reply.choices
     if not answers:
+        if reply.choices is None and reply.data is None and is_flat_error(body):
+            raise ErrorInBody(body)
         raise Fault(FaultClass.SOFT_ERROR, "the provider's reply holds no answer")
     if any(bytes(choice.finish_reason) == FAILED_JSON for choice in reply.choices or ()):
         raise Fault(FaultClass.SOFT_ERROR, "the provider broke off its answer with an error")
@@ -64,3 +73,13 @@ def parse_reply(operation: Operation, body: bytes) -> Usage | None:
 def is_error(raw: msgspec.Raw) -> bool:
     """Whether an `error` field is there and says something."""
     return bool(raw) and bytes(raw) not in (b"null", b"{}", b'""', b"false")
+
+
+def is_flat_error(data: bytes) -> bool:
+    """Whether JSON that holds no answer is an error with nothing around it: a message, a type, and a code, which may be
+    absent from a type that says `error`."""
+    try:
+        flat = _flat.decode(data)
+    except json.DecodeError:
+        return False
+    return bool(flat.message) and (bool(flat.code) or flat.type.endswith("error"))

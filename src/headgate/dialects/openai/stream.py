@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from headgate.dialects.openai.chunk import WORDS, Choice, Chunk, answers_asked_for, decode_chunk, part_of
-from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error
+from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error, is_flat_error
 from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
@@ -161,11 +161,11 @@ class StreamReader:
         except json.DecodeError:
             if data.strip() == b"[DONE]":
                 self._end()
-            elif not (self.finished or (named and _is_by_the_way(event, data))):
-                raise _unreadable() from None
+            elif not self.finished:
+                self._unread(event, data, named)
             # Nothing of the answer is lost with it.
             return b""
-        if (chunk.error and is_error(chunk.error)) or chunk.object == "error" or (named and _named_error(event)):
+        if _is_error(chunk, event, data, named):
             if chunk.usage:
                 # What was used until it broke off is billed, and said here or nowhere.
                 self._count(bytes(chunk.usage), data)
@@ -182,6 +182,13 @@ class StreamReader:
         if self._aside is not None and self._aside_mark in event:
             event = self._take_aside(event)
         return event
+
+    def _unread(self, event: bytes, data: bytes, named: bool) -> None:
+        """An event came that is no JSON. Raises ErrorInBody for a sentence, Fault where the answer lacks it now."""
+        if named and _named_error(event):
+            raise ErrorInBody(data)
+        if not (named and _is_by_the_way(event, data)):
+            raise _unreadable()
 
     def _end(self) -> None:
         """`[DONE]` has come. Raises Fault when an answer was begun and not ended."""
@@ -268,6 +275,14 @@ def _tier_of(data: bytes) -> str | None:
 
 def _unreadable() -> Fault:
     return Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read")
+
+
+def _is_error(chunk: Chunk, event: bytes, data: bytes, named: bool) -> bool:
+    """Whether an event says that the provider failed: by a field, by its kind or its name, or by being a bare error."""
+    if (chunk.error and is_error(chunk.error)) or chunk.object == "error":
+        return True
+    bare = bool(chunk.message) and chunk.choices is None and is_flat_error(data)
+    return bare or (named and _named_error(event))
 
 
 def _is_by_the_way(event: bytes, data: bytes) -> bool:
