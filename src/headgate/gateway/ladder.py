@@ -17,8 +17,9 @@ from headgate.gateway.settle import settle
 from headgate.gateway.steps import Situation, Step, most_useful, next_step
 from headgate.gateway.terms import Terms
 from headgate.gateway.turns import Turns
-from headgate.routing.health import Health, Permit
+from headgate.routing.health import Health
 from headgate.routing.observed import Observed
+from headgate.routing.places import Permit
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Attempt, Envelope, Plan, Request
 from headgate.upstream.call import Caller

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import msgspec
 
 from headgate.routing.breaker import Breaker
-from headgate.routing.crowd import Passage
 from headgate.routing.parking import DAY_S, HOUR_S, Limit, Parked, Parking
+from headgate.routing.places import CredentialKey, OfferKey, Permit, Place, Server, ServerKey, new_place
 from headgate.routing.standing import OK, Condition, Standing, span
 from headgate.types.deployment import Candidate, Deployment
 from headgate.types.fault import FaultClass
@@ -44,10 +44,6 @@ FROM_THE_LIVING = frozenset(
 )
 """Faults that only somebody finds who has read the request: a sign of life."""
 
-CredentialKey = tuple[str, str, str, Secret | None]
-OfferKey = tuple[str, str, str, Secret | None]
-ServerKey = tuple[str, str, str]
-
 
 class Notice(msgspec.Struct, frozen=True):
     """Something an operator has to see to. `credential` is a name, never a secret."""
@@ -57,44 +53,6 @@ class Notice(msgspec.Struct, frozen=True):
     credential: str
     deployment: str
     words: str
-
-
-class Server:
-    """What answers for one model at one address, whatever credential is sent: its breaker, and its latest fault."""
-
-    __slots__ = ("__weakref__", "breaker", "fault")
-
-    def __init__(self) -> None:
-        self.breaker = Breaker()
-        self.fault: FaultClass | None = None
-
-
-class Place:
-    """What is known of one deployment, and what it is parked by."""
-
-    __slots__ = ("credential", "limit", "offer", "server")
-
-    def __init__(self, credential: CredentialKey, offer: OfferKey | None, server: Server) -> None:
-        self.limit = Limit()
-        self.credential = credential
-        self.offer = offer
-        self.server = server
-
-    @property
-    def breaker(self) -> Breaker:
-        return self.server.breaker
-
-
-class Permit:
-    """Leave for one attempt. It is given back once: by `end` or by `abandon`."""
-
-    __slots__ = ("candidate", "over", "passage", "place")
-
-    def __init__(self, candidate: Candidate, place: Place, passage: Passage) -> None:
-        self.candidate = candidate
-        self.place = place
-        self.passage = passage
-        self.over = False
 
 
 class Health:
@@ -284,7 +242,7 @@ class Health:
         deployment = candidate.deployment
         if len(candidate.upstream_id) > LONGEST_NAME:
             # A client makes such a name up; to remember it would fill the memory with what clients send.
-            return _new_place(candidate, Server())
+            return new_place(candidate, Server())
         own = candidate.upstream_id == deployment.offer.upstream_id
         place = self._here.get(deployment) if own else None
         if place is not None:
@@ -294,8 +252,8 @@ class Health:
         place = self._places.get(key)
         if place is None:
             if not keep and not own:
-                return _new_place(candidate, self._server(candidate))
-            place = _new_place(candidate, self._server(candidate))
+                return new_place(candidate, self._server(candidate))
+            place = new_place(candidate, self._server(candidate))
             self._places[key] = place
             if len(self._places) > MOST_DEPLOYMENTS:
                 self._places.popitem(last=False)
@@ -304,21 +262,6 @@ class Health:
         if own:
             self._here[deployment] = place
         return place
-
-
-def _new_place(candidate: Candidate, server: Server) -> Place:
-    deployment = candidate.deployment
-    upstream, upstream_id = deployment.upstream, candidate.upstream_id
-    # A provider inside this process has no credential: what one of its models says of it is said of that model alone.
-    alone = upstream_id if upstream.script is not None else ""
-    # Of a name that a client made up, "no such model" says nothing that anybody else has to know.
-    listed = upstream_id == deployment.offer.upstream_id
-    return Place(
-        (upstream.provider, upstream.base_url, alone, deployment.credential.secret),
-        # Some providers say so of a project or an account: another credential may still find the model there.
-        (upstream.provider, upstream.base_url, upstream_id, deployment.credential.secret) if listed else None,
-        server,
-    )
 
 
 def _refused(candidate: Candidate, parked: Parked) -> str:

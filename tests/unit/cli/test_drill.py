@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -122,3 +123,28 @@ def test_a_loop_that_leaps_keeps_the_order_of_what_is_due_and_waits_for_nothing_
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         assert runner.run(talk()) == pytest.approx(3600.0)
     assert heard == ["soon", "late"]
+
+
+WORKSPACES = """\
+providers:
+  near: {dialect: openai, base_url: "http://127.0.0.1:9/v1", models: [{id: a}]}
+  far: {dialect: openai, base_url: "http://127.0.0.1:9/v1", models: [{id: b}], workspaces: [team2]}
+models:
+  ours: {targets: [near/a]}
+  theirs: {targets: [far/b], workspaces: [team2]}
+"""
+
+
+def told(verbs: Verbs, *arguments: str) -> Any:
+    ended = verbs.run(*arguments, "--json")
+    assert ended.returncode == 1, ended.stderr
+    return json.loads(ended.stdout)["drills"]
+
+
+def test_the_routes_of_every_workspace_are_rehearsed(verbs: Verbs) -> None:
+    verbs.write(WORKSPACES)
+    drills = told(verbs, "drill")
+    assert [(one["workspace"], one["model"]) for one in drills] == [("default", "ours"), ("team2", "theirs")]
+    [drill] = told(verbs, "drill", "theirs")
+    assert (drill["workspace"], drill["targets"]) == ("team2", ["far/b"])
+    assert "theirs of the workspace team2: far/b" in verbs.run("drill", "theirs").stdout

@@ -315,3 +315,34 @@ def test_a_star_target_is_asked_for_ids_nobody_listed_and_a_listed_one_comes_fir
     assert meant("alpha") == [("mybox/alpha", "alpha")]
     assert meant("org/Whatever-7B:v2") == [("mybox/*", "org/Whatever-7B:v2")]
     assert made.catch_all["mybox"][0].offer.price.known is False
+
+
+def test_a_routes_health_falls_back_to_the_providers_before_the_documents() -> None:
+    made = snapshot("""
+        health: {cooldown_s: 90}
+        providers:
+          mybox: {dialect: openai, base_url: "http://127.0.0.1:1", health: {cooldown_s: 2}}
+          other: {dialect: openai, base_url: "http://127.0.0.1:2"}
+        models:
+          quick: {targets: [mybox/a, other/a], health: {failures: 3}}
+        """)
+    quick = made.routes["quick"]
+    assert quick.provider_health == {"mybox": HealthPolicy(failures=3, cooldown_s=2)}
+    assert quick.health == HealthPolicy(failures=3, cooldown_s=90)
+
+
+@pytest.mark.parametrize("off", ["off", "false", '"off"', "{budget: 0%}"])
+def test_hedges_can_be_switched_off_below_where_they_are_on(off: str) -> None:
+    made = snapshot(f"""
+        hedge: {{after: 0.5, budget: 2.5%}}
+        providers:
+          mybox: {{dialect: openai, base_url: "http://127.0.0.1:1"}}
+        models:
+          on: {{targets: [mybox/a]}}
+          out: {{targets: [mybox/a], hedge: {off}}}
+        """)
+    assert made.open_pins["mybox"][0].upstream.hedge == HedgePolicy(after="0.5", budget=0.025)
+    assert made.routes["on"].hedge is None
+    hedge = made.routes["out"].hedge
+    assert hedge is not None
+    assert hedge.budget == 0
