@@ -1,11 +1,13 @@
-"""A client may leave at any turn of the event loop: nothing of its request is left, whatever was under way."""
+"""A client may leave wherever its request waits: nothing of it is left, whatever was under way."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import Callable
-from typing import Any
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
 
 import pytest
 
@@ -24,9 +26,11 @@ from tests.fakes.provider import FakeProvider, Reply
 from tests.surface.gateway import KeptEntries, books, snapshot_of
 from tests.surface.stage import chat, chunk, completion, event, stream
 
+T = TypeVar("T")
 USAGE: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 3}
 HEDGE = ", hedge: {after: 0.001, budget: 100%}, retries: 0"
-MOST_TURNS = 400
+LATER = (0, 1, 2, 3)
+"""Turns of the event loop between the moment at which a request begins to wait and that at which its client leaves."""
 
 
 class Slow:
@@ -74,8 +78,9 @@ SCENES: dict[str, tuple[Reply, Reply, str, bool]] = {
 }
 
 
+@pytest.mark.parametrize("later", LATER)
 @pytest.mark.parametrize("name", SCENES)
-async def test_nothing_is_left_of_a_request_whose_client_leaves_at_any_turn(name: str) -> None:
+async def test_nothing_is_left_of_a_request_whose_client_leaves_wherever_it_waits(name: str, later: int) -> None:
     first, second, route, streamed = SCENES[name]
     body = json.dumps(chat("pair", stream=streamed)).encode()
     async with FakeProvider() as one, FakeProvider() as two:
@@ -88,34 +93,57 @@ providers:
 models:
   pair: {{targets: [first/m], fallback: [second/m]{route}}}
 """)
-        pool = Pool()
-        for turns in range(1, MOST_TURNS):
-            if await _leave_after(turns, snapshot, pool, body):
-                break
-        else:
-            raise AssertionError("the request was never served to its end")
+        pool, wait = Pool(), 1
+        while not await _left_at(wait, later, snapshot, pool, body):
+            wait += 1
+        assert wait > 3
         await pool.close()
 
 
-async def _leave_after(turns: int, snapshot: Snapshot, pool: Pool, body: bytes) -> bool:
-    """Serve a request, leave after so many turns, look for what is left; whether it had ended before that."""
-    ledger, observed = KeptEntries(), Observed()
-    gateway = Gateway(Caller(pool, {}), asyncio.get_running_loop().time, books(ledger), observed, Health())
+async def _left_at(wait: int, later: int, snapshot: Snapshot, pool: Pool, body: bytes) -> bool:
+    """Serve a request, leave when it waits for so many a time, look for what is left; whether it ended before that."""
+    ledger, observed, loop = KeptEntries(), Observed(), asyncio.get_running_loop()
+    gateway = Gateway(Caller(pool, {}), loop.time, books(ledger), observed, Health())
     request = Request(id="req_1", snapshot=snapshot, principal=NOBODY, envelope=parse_request(Operation.CHAT, body))
-    before = asyncio.all_tasks()
-    serving = asyncio.create_task(gateway.serve(request, Slow()))
-    for _ in range(turns):
-        await asyncio.sleep(0 if turns < MOST_TURNS / 2 else 0.0002)
-    ended = serving.done()
-    serving.cancel()
+    before, waits = asyncio.all_tasks(), itertools.count(1)
+
+    def leave(turns: int) -> None:
+        if turns:
+            loop.call_soon(leave, turns - 1)
+        else:
+            serving.cancel()
+
+    async def serve() -> None:
+        await _watched(gateway.serve(request, Slow()), lambda: next(waits) == wait and loop.call_soon(leave, later))
+
+    serving = asyncio.create_task(serve())
     await asyncio.wait([serving], timeout=5)
+    assert serving.done(), wait
     await _until(lambda: pool.open_connections == pool.idle_connections)
-    assert observed.in_flight == 0, turns
+    assert observed.in_flight == 0, wait
     (entry,) = ledger.entries
-    assert all(one.result for one in entry.attempts), turns
-    ours = [task for task in asyncio.all_tasks() - before if "headgate" in repr(task)]
-    assert ours == [], turns
-    return ended
+    assert all(one.result for one in entry.attempts), wait
+    assert [task for task in asyncio.all_tasks() - before if "headgate" in repr(task)] == [], wait
+    return not serving.cancelled()
+
+
+@types.coroutine
+def _watched(inner: Coroutine[Any, Any, T], on_wait: Callable[[], object]) -> Generator[Any, Any, T]:
+    """Runs a coroutine; calls a function whenever it begins to wait."""
+    step: Callable[[Any], Any] = inner.send
+    given: Any = None
+    while True:
+        try:
+            awaited = step(given)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        on_wait()
+        try:
+            given = yield awaited
+            step = inner.send
+        except BaseException as thrown:
+            given, step = thrown, inner.throw
 
 
 async def _until(true: Callable[[], bool]) -> None:
