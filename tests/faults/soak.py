@@ -57,7 +57,8 @@ async def soak(seconds: float, rate: float, *, tell: bool = False) -> Report:
                 told = loop.time()
                 there.forget()
                 if tell:
-                    print(f"{passed_s:6.0f} s  {there.asked} requests  {there.success:.4%}  {_rss() >> 20} MiB")
+                    sad = {how: times for how, times in there.seen.items() if not how.startswith("by ")}
+                    print(f"{passed_s:6.0f} s  {there.asked} requests  {there.success:.4%}  {_rss() >> 20} MiB  {sad}")
             await asyncio.sleep(0.01)
         await asyncio.gather(*under_way)
         await there.gateway.until_idle()

@@ -19,7 +19,8 @@ MOST_PAUSE_S = 8.0
 
 MOST_PATIENCE = 0.5
 MOST_WAIT_S = 30.0
-"""A wait that a provider asks for is kept only up to this part of the time that is left, and no longer than this."""
+"""A wait that a provider asks for is kept only up to this part of the time that is left; no request waits longer than
+this in all."""
 
 
 class Step(StrEnum):

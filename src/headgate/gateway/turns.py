@@ -42,7 +42,7 @@ class Turns:
         "_returned",
         "_terms",
         "_too_small",
-        "_waited",
+        "_waited_s",
         "pressed",
     )
 
@@ -61,7 +61,7 @@ class Turns:
         self._awaited: list[int] = []
         self._recalled: set[int] = set()
         self._returned: list[int] = []
-        self._waited = False
+        self._waited_s = 0.0
         self._too_small: int | None = None
         self.pressed = False
 
@@ -80,15 +80,16 @@ class Turns:
     async def next(self) -> int | None:
         """The place of the next candidate to ask, after a wait where nobody can be asked yet; None when nobody will.
 
-        Only rate limits are waited for, once a request, and only where the wait fits. Who sat out when its turn came
-        and is back, with no attempt of this request made at it, is asked without a wait.
+        Only rate limits are waited for, and only where the wait fits: others may be quicker when one is over, so that
+        there may be several waits. Who sat out when its turn came and is back, with no attempt of this request made at
+        it, is asked without a wait.
         """
         while (place := self._take()) is None:
             now = self._booking.clock()
             wait_s, place = min(self._waits(now), default=(math.inf, -1))
-            if wait_s > min((self._deadline - now) * MOST_PATIENCE, MOST_WAIT_S):
+            if wait_s > min((self._deadline - now) * MOST_PATIENCE, MOST_WAIT_S - self._waited_s):
                 return None
-            self._waited = self._waited or wait_s > 0
+            self._waited_s += wait_s
             await asyncio.sleep(wait_s)
             self._awaited.append(place)
             self._recalled.add(place)
@@ -174,7 +175,7 @@ class Turns:
             standing, tries = self._standing(place, now), self.tries(place)
             if standing.ready and not tries and place not in self._recalled:
                 yield 0.0, place
-            elif standing.condition is Condition.LIMITED and not self._waited and tries <= self._terms.retries(place):
+            elif standing.condition is Condition.LIMITED and tries <= self._terms.retries(place):
                 yield (standing.wait_s(now) or 0.0) * (1 + SPREAD * self._draw()) + LEAST_PAUSE_S, place
 
     def _fits(self, place: int) -> bool:

@@ -142,7 +142,7 @@ def _watched(inner: Coroutine[Any, Any, T], on_wait: Callable[[], object]) -> Ge
         try:
             given = yield awaited
             step = inner.send
-        except BaseException as thrown:
+        except BaseException as thrown:  # noqa: BLE001  because all of it is handed on
             given, step = thrown, inner.throw
 
 
