@@ -126,7 +126,7 @@ def test_usage_is_rendered_as_the_sums_every_client_knows() -> None:
     assert render_usage(usage) == {"prompt_tokens": 7, "completion_tokens": 8, "total_tokens": 15}
 
 
-@pytest.mark.parametrize("reason", ["error"])
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource", "network_error"])
 def test_an_answer_that_the_provider_broke_off_is_a_soft_error(reason: str) -> None:
     choices = [{"index": 0, "message": {"content": "half of"}, "finish_reason": reason}]
     with pytest.raises(Fault, match="broke off"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from headgate.dialects.openai.finish import FAILED
 from headgate.dialects.openai.usage import parse_usage
 from headgate.types.deployment import Operation
 from headgate.types.fault import Fault, FaultClass
@@ -11,13 +12,10 @@ from headgate.types.usage import Usage
 from headgate.wire import json
 
 _ABSENT = msgspec.Raw()
-FAILED = "error"
-"""A finish reason that is none: some providers end an answer so when they could not go on."""
-FAILED_JSON = b'"error"'
 
 
 class _Choice(msgspec.Struct):
-    finish_reason: msgspec.Raw = _ABSENT
+    finish_reason: str | None = None
 
 
 class _Reply(msgspec.Struct):
@@ -63,7 +61,7 @@ def parse_reply(operation: Operation, body: bytes) -> Usage | None:
         if reply.choices is None and reply.data is None and is_flat_error(body):
             raise ErrorInBody(body)
         raise Fault(FaultClass.SOFT_ERROR, "the provider's reply holds no answer")
-    if any(bytes(choice.finish_reason) == FAILED_JSON for choice in reply.choices or ()):
+    if any(choice.finish_reason in FAILED for choice in reply.choices or ()):
         raise Fault(FaultClass.SOFT_ERROR, "the provider broke off its answer with an error")
     if not reply.usage:
         return None

@@ -10,14 +10,12 @@ from typing import Any
 
 import msgspec
 
+from headgate.dialects.openai.finish import CUT_OFF
 from headgate.types.fault import Fault, FaultClass
 from headgate.wire import json, sse
 
 MAX_HELD_BYTES = 16 * 1024 * 1024
 """The most that is held for one answer."""
-
-CUT_OFF = frozenset({"length", "model_length", "content_filter"})
-"""Finish reasons that say themselves that the answer was cut: by the cap the client set, or by a filter."""
 
 _ABSENT = msgspec.Raw()
 _EMPTY = (b"", b"null", b"[]", b"{}")
