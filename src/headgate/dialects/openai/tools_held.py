@@ -59,10 +59,10 @@ class _Call:
         Some servers give parallel calls the same index or none, others repeat the name with every piece of one call.
         Ids tell nothing: there are servers that make a new one for each piece.
         """
-        if _whole("".join(self.pieces)):
+        if is_whole_json("".join(self.pieces)):
             return True
         edges = [0, *self.starts, len(self.pieces)]
-        return all(_whole("".join(self.pieces[edges[at] : edges[at + 1]])) for at in range(len(edges) - 1))
+        return all(is_whole_json("".join(self.pieces[edges[at] : edges[at + 1]])) for at in range(len(edges) - 1))
 
 
 _chunk = json.Decoder[_Chunk](_Chunk)
@@ -173,7 +173,8 @@ def _may_call(run: bytes) -> bool:
     return run.find(b"_call") >= 0 or run.find(b"\\u00") >= 0
 
 
-def _whole(text: str) -> bool:
+def is_whole_json(text: str) -> bool:
+    """Whether the arguments of a call are whole JSON, or nothing at all."""
     if not text.strip():
         return True
     try:
