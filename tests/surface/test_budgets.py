@@ -141,6 +141,24 @@ async def test_an_answer_whose_provider_counts_the_prompt_alone_is_not_written_f
     assert "x-headgate-cost-usd" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("told", "entered"),
+    [({"prompt_tokens": 10, "completion_tokens": 0}, 10), ({"prompt_tokens": 0, "total_tokens": 0}, 0)],
+)
+async def test_an_answer_that_nobody_is_said_to_have_written_is_not_free(told: dict[str, Any], entered: int) -> None:
+    async with FakeProvider() as fake, running(document(fake, 'usd: "2", per: total')) as gateway:
+        fake.always(completion("many words " * 100, **{"completion_tokens": 0} | told))
+        answer = await send(gateway.port, max_tokens=500)
+        assert answer.status == 200
+        (entry,) = gateway.ledger.entries
+    assert entry.usage is not None
+    assert entry.usage.estimated
+    assert entry.usage.input == entered if entered else entry.usage.input > 0
+    assert 200 <= entry.usage.output <= 400
+    assert entry.charged_pusd == entry.usage.tokens * USD // 1000
+    assert "x-headgate-cost-usd" not in answer.headers
+
+
 async def test_a_reply_that_is_no_answer_is_charged_for_what_it_says_it_used() -> None:
     async with FakeProvider() as fake, running(document(fake, 'usd: "2", per: total')) as gateway:
         counts = {"prompt_tokens": 30, "completion_tokens": 20}

@@ -54,8 +54,7 @@ async def test_every_request_has_an_id_of_its_own(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("model", "usage", "cost"),
     [
-        (LLAMA, {"prompt_tokens": 1, "completion_tokens": 0}, "0.000000123457"),
-        (LLAMA, {"prompt_tokens": 0, "completion_tokens": 0}, "0"),
+        (LLAMA, {"prompt_tokens": 1, "completion_tokens": 1}, "0.000000888889"),
         (LLAMA, {"prompt_tokens": 10**9, "completion_tokens": 10**9}, "888.8888"),
         (f"dear/{LLAMA}", {"prompt_tokens": 1_000_000, "completion_tokens": 1_000_000}, "18"),
         (LLAMA, {"prompt_tokens": 8, "completion_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 9}},

@@ -15,6 +15,7 @@ from headgate.dialects.openai.seam import Seam
 from headgate.dialects.openai.stream import StreamReader
 from headgate.dialects.openai.usage import completed
 from headgate.gateway.booking import Booking
+from headgate.gateway.counted import counted
 from headgate.gateway.pipe import Pipe
 from headgate.gateway.settle import settle
 from headgate.types.deployment import Candidate, Deployment
@@ -40,7 +41,7 @@ Failure = ErrorInBody | ExchangeFailed | Fault
 
 class Begun(msgspec.Struct, eq=False):
     """An answer of which enough is here to know that it is one. `body` is a whole JSON answer and `usage` what it
-    reports; of a stream `pipe` has read the beginning, and `out` is what of it goes to the client first.
+    used; of a stream `pipe` has read the beginning, and `out` is what of it goes to the client first.
 
     `dropped` are the parameters this provider could not honour.
     """
@@ -149,7 +150,7 @@ async def _whole_answer(begun: Begun, envelope: Envelope, booking: Booking) -> N
     if reply.failure is not None:
         _settle_reported(reply, envelope, begun.attempt, booking)
         raise reply.failure
-    begun.usage = reply.usage
+    begun.usage = counted(envelope, begun.body, reply)
 
 
 def _settle_reported(reply: JsonReply, envelope: Envelope, one: Attempt, booking: Booking) -> None:
