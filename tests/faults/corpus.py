@@ -12,10 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from headgate.dialects.openai.reply import ErrorInBody, parse_reply
+from headgate.dialects.openai.reply import ErrorInBody, read_reply
 from headgate.dialects.openai.stream import StreamReader
 from headgate.types.deployment import Operation
 from headgate.types.fault import Fault
+from headgate.types.request import Envelope
 from headgate.types.secret import Secret
 from headgate.upstream.faults import classify
 from tests.unit.dialects.driving import envelope
@@ -59,14 +60,11 @@ def fault_of(case: dict[str, Any], body: bytes | None = None, status: int | None
     body = bytes_of(case) if body is None else body
     status = case["status"] if status is None else status
     if status == 200:
-        try:
-            parse_reply(Operation.CHAT, body)
-        except ErrorInBody as error:
-            body = error.body
-        except Fault as fault:
-            return fault
-        else:
-            raise AssertionError("the reply was taken for an answer")
+        failure = read_reply(Envelope(operation=Operation.CHAT, model="m", fields={}, size=0), body).failure
+        assert failure is not None, "the reply was taken for an answer"
+        if isinstance(failure, Fault):
+            return failure
+        body = failure.body
     return classify(status, case["headers"], body, [SECRET])
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.dialects.openai.finish import FAILED
 from headgate.types.fault import FaultClass
 from headgate.types.script import Ending, Script, Step
 from tests.fakes.provider import Framed, RawReply, Reply, Request, event_reply, json_reply
@@ -77,12 +78,12 @@ def tool_chunk(arguments: str, **more: Any) -> dict[str, Any]:
     return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-def _good_call(*, streamed: bool) -> Reply:
+def _good_call(*, streamed: bool, arguments: str = ARGUMENTS) -> Reply:
     if streamed:
         half = len(ARGUMENTS) // 2
         pieces = (tool_chunk(ARGUMENTS[:half], id="c1", type="function"), tool_chunk(ARGUMENTS[half:]))
         return event_reply(*pieces, CHAT_CHUNK(None, "tool_calls"), usage_chunk(CHAT))
-    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": ARGUMENTS}}
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": arguments}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     return json_reply({"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}], "usage": USAGE})
 
@@ -143,16 +144,43 @@ def _bodies(form: Form) -> dict[str, Reply]:
         "stall mid-answer": _body(whole[:60], ending=Ending.HANG),
         "cut mid-answer": _body(whole[:60], ending=Ending.CUT),
         "cut in a character": _body(whole[:in_character], ending=Ending.CUT),
-        "empty choices": json_reply({form.items: [], "usage": USAGE}),
+        **_not_whole(form, json.loads(whole)),
         "truncated JSON": _body(whole[:-20]),
         "Content-Length too long": Framed(_body(whole[:-9], _length(len(whole)), ending=Ending.CUT), "length"),
         "Content-Length too short": Framed(_body(whole, _length(len(whole) - 30)), "length"),
     }
 
 
+def _not_whole(form: Form, whole: dict[str, Any]) -> dict[str, Reply]:
+    """JSON that can be read and is no answer."""
+    (answer,) = whole[form.items]
+
+    def instead(*answers: Any) -> Reply:
+        return json_reply(whole | {form.items: answers})
+
+    found = {"empty choices": instead(), "nothing in a choice": instead({}), "null for a choice": instead(answer, None)}
+    if not form.streams:
+        return found | {"an item without its vector": instead({"index": 0})}
+    found |= {
+        "no finish reason": instead(answer | {"finish_reason": None}),
+        "finish reason missing": instead({name: value for name, value in answer.items() if name != "finish_reason"}),
+        "no finish reason of one": instead(answer, answer | {"index": 1, "finish_reason": None}),
+    }
+    for reason in sorted(FAILED):
+        found[f"finish reason {reason}"] = instead(answer | {"finish_reason": reason})
+    if form is CHAT:
+        silent: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": []}
+        found["an empty answer"] = instead(answer | {"message": silent})
+    return found
+
+
 def _whole_bodies(form: Form) -> dict[str, Reply]:
     """Answers in one piece that are odd, and whole."""
-    found: dict[str, Reply] = {"usage missing": _body(form.whole(form.text))}
+    zeros = dict.fromkeys([*USAGE, "total_tokens"], 0)
+    found: dict[str, Reply] = {
+        "usage missing": _body(form.whole(form.text)),
+        "usage of zeros": json_reply(json.loads(form.whole(form.text)) | {"usage": zeros}),
+    }
     return found | ({"5 MB event": _body(form.whole(LONG_WORD, USAGE))} if form.streams else {})
 
 
@@ -185,6 +213,10 @@ class Streamed:
             "no finish reason, [DONE]": _events(self.all, DONE),
             "no finish reason, empty": _events(),
             "malformed event": _events(self.beginning, half, self.all, self.end, DONE),
+            **{
+                f"finish reason {reason}": _events(self.all, event(self.chunk(None, reason)), DONE)
+                for reason in sorted(FAILED)
+            },
             "error event first": _events(broken),
             "error event mid-stream": _events(self.beginning, broken, DONE),
             "empty choices": _events(self.usage, DONE),
@@ -233,7 +265,11 @@ def _calls() -> dict[str, Shape]:
     half = event(tool_chunk('{"city": "Zü', id="c0", type="function"))
     return {
         "tool call cut": Shape(None, _events(half, ending=Ending.CUT), tools=True),
-        "tool call unfinished": Shape(None, _events(half, event(CHAT_CHUNK(None, "tool_calls")), DONE), tools=True),
+        "tool call unfinished": Shape(
+            _good_call(streamed=False, arguments=ARGUMENTS[:12]),
+            _events(half, event(CHAT_CHUNK(None, "tool_calls")), DONE),
+            tools=True,
+        ),
     }
 
 

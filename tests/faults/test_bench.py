@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -60,3 +62,12 @@ def _stream(*pieces: bytes) -> Answer:
 )
 def test_the_bench_is_not_deceived(deception: Answer) -> None:
     assert not judge(deception, CHAT, TEXT, streamed=True).honest
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [[], [{}], [None], [{"message": {"content": TEXT}}], [{"message": {"content": ""}, "finish_reason": "stop"}]],
+)
+def test_the_bench_is_not_deceived_by_json(choices: list[Any]) -> None:
+    answer = Answer(200, {}, json.dumps({"choices": choices}).encode(), b"")
+    assert not judge(answer, CHAT, TEXT, streamed=False).honest

@@ -30,8 +30,14 @@ def judge(answer: Answer, form: Form, expected: str, *, streamed: bool) -> Verdi
 
 
 def _judge_whole(answer: Answer, form: Form, expected: str) -> Verdict:
-    (item,) = answer.json()[form.items]
-    right = form.said(item) == expected and item.get("finish_reason", "stop") in ("stop", "tool_calls")
+    try:
+        (item,) = answer.json()[form.items]
+        right = form.said(item) == expected
+        if form.streams:
+            right = right and item["finish_reason"] in ("stop", "tool_calls")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # What a client cannot read is no answer.
+        right = False
     return Verdict(right, right, f"by {answer.headers['x-headgate-provider']}" if right else "WRONG ANSWER")
 
 

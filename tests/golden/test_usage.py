@@ -18,10 +18,11 @@ from headgate.catalog.cost import reckon, worst_case_pusd
 from headgate.catalog.offers import parse_offer
 from headgate.config.document import Document
 from headgate.config.offering import offers_of
-from headgate.dialects.openai.reply import parse_reply
+from headgate.dialects.openai.reply import read_reply
 from headgate.dialects.openai.stream import StreamReader
 from headgate.types.deployment import Offer, Operation
 from headgate.types.money import Cost
+from headgate.types.request import Envelope
 from headgate.types.usage import Usage
 from tests.unit.dialects.driving import envelope
 
@@ -84,8 +85,10 @@ def test_every_provider_that_counts_in_its_own_way_has_a_case() -> None:
 def test_a_reply_is_counted_and_costs_what_was_worked_out(name: str) -> None:
     case = CASES[name]
     usage, cost = expected(case)
-    found = parse_reply(Operation(case.get("operation", "chat")), json.dumps(case["reply"]).encode())
-    assert found == usage
+    operation = Operation(case.get("operation", "chat"))
+    reply = read_reply(Envelope(operation=operation, model="m", fields={}, size=0), json.dumps(case["reply"]).encode())
+    found = reply.usage
+    assert (reply.failure, found) == (None, usage)
     assert found is not None
     assert reckoned(case, found) == cost
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fakes.provider import json_reply
 from tests.surface.stage import KEY, LLAMA, NARROW, PINNED, Stage, chat, completion
 from tests.surface.wire import ask, chunked, request
 
@@ -31,7 +32,7 @@ async def test_a_bearer_key_and_an_x_api_key_are_the_same_under_both_bases(stage
 
 @pytest.mark.parametrize("base", BASES)
 async def test_every_endpoint_is_under_both_bases(stage: Stage, base: str) -> None:
-    stage.fake.always(completion())
+    stage.fake.always(json_reply({"choices": [{"index": 0, "text": "upon a time", "finish_reason": "stop"}]}))
     assert (await stage.get(f"{base}/models")).status == 200
     assert (await stage.get(f"{base}/models/fast-llama")).json()["id"] == "fast-llama"
     body = {"model": "acme/text", "prompt": "Once"}

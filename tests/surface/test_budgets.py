@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from headgate.types.script import Ending, Script, Step
-from tests.fakes.provider import FakeProvider
+from headgate.types.usage import Usage
+from tests.fakes.provider import FakeProvider, json_reply
 from tests.surface.gateway import running
 from tests.surface.stage import chat, chunk, completion, event, stream
 from tests.surface.wire import Answer, Wire, ask, request
@@ -138,6 +139,40 @@ async def test_an_answer_whose_provider_counts_the_prompt_alone_is_not_written_f
     assert (entry.usage.input, entry.usage.output > 0) == (10, True)
     assert entry.charged_pusd == entry.usage.tokens * USD // 1000
     assert "x-headgate-cost-usd" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("told", "entered"),
+    [({"prompt_tokens": 10, "completion_tokens": 0}, 10), ({"prompt_tokens": 0, "total_tokens": 0}, 0)],
+)
+async def test_an_answer_that_nobody_is_said_to_have_written_is_not_free(told: dict[str, Any], entered: int) -> None:
+    async with FakeProvider() as fake, running(document(fake, 'usd: "2", per: total')) as gateway:
+        fake.always(completion("many words " * 100, **{"completion_tokens": 0} | told))
+        answer = await send(gateway.port, max_tokens=500)
+        assert answer.status == 200
+        (entry,) = gateway.ledger.entries
+    assert entry.usage is not None
+    assert entry.usage.estimated
+    assert entry.usage.input == entered if entered else entry.usage.input > 0
+    assert 200 <= entry.usage.output <= 400
+    assert entry.charged_pusd == entry.usage.tokens * USD // 1000
+    assert "x-headgate-cost-usd" not in answer.headers
+
+
+async def test_a_reply_that_is_no_answer_is_charged_for_what_it_says_it_used() -> None:
+    async with FakeProvider() as fake, running(document(fake, 'usd: "2", per: total')) as gateway:
+        counts = {"prompt_tokens": 30, "completion_tokens": 20}
+        nothings: list[dict[str, Any]] = [{"choices": []}, {"error": {"message": "overloaded", "code": 503}}]
+        for nothing in nothings:
+            fake.always(json_reply(nothing | {"usage": counts}))
+            for streamed in (False, True):
+                assert (await send(gateway.port, stream=streamed)).status >= 500
+                gateway.health.clear()
+        await gateway.until_idle()
+        assert gateway.ledger.entries
+        for entry in gateway.ledger.entries:
+            assert entry.charged_pusd == 50 * len(entry.attempts) * USD // 1000
+            assert [one.usage for one in entry.attempts] == [Usage(input=30, output=20)] * len(entry.attempts)
 
 
 async def test_a_model_without_a_price_is_refused_by_name_with_the_way_out() -> None:

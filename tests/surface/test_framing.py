@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from headgate.types.script import Script
-from tests.fakes.provider import json_reply
 from tests.surface.raw import BODY, CHUNKED, HOST, LENGTH, in_chunks, line, raw
 from tests.surface.stage import KEY, Stage, chat, completion
 from tests.surface.wire import Closed, chunked, request
@@ -185,13 +184,13 @@ async def test_pipelined_requests_are_answered_one_after_the_other_in_order(stag
         lambda seen: Script(
             headers=(("content-type", "application/json"),),
             head_delay_s=next(delays),
-            steps=json_reply({"choices": [{"index": seen.json()["n_th"]}]}).steps,
+            steps=completion(str(seen.json()["n_th"])).steps,
         )
     )
     async with await stage.wire() as wire:
         await wire.send(b"".join(request(body=chat(n_th=number), key=KEY) for number in range(4)))
         answers = [await wire.answer() for _ in range(4)]
-    assert [answer.json()["choices"][0]["index"] for answer in answers] == [0, 1, 2, 3]
+    assert [answer.json()["choices"][0]["message"]["content"] for answer in answers] == ["0", "1", "2", "3"]
 
 
 async def test_garbage_behind_a_request_that_is_being_answered_is_no_answer_to_it(stage: Stage) -> None:

@@ -28,7 +28,9 @@ STREAMING: dict[str, Any] = {"stream": True}
 
 async def test_a_json_answer_is_the_providers_bytes_with_our_headers(stage: Stage) -> None:
     body = (
-        b'{ "choices":[ {"message" : {"content":"h\\u0069"},"x":1e400} ],\n"usage":' + json.dumps(USAGE).encode() + b"}"
+        b'{ "choices":[ {"message" : {"content":"h\\u0069"},"finish_reason" : "stop","x":1e400} ],\n"usage":'
+        + json.dumps(USAGE).encode()
+        + b"}"
     )
     stage.fake.always(Script(headers=(("content-type", "application/json"),), steps=(Step(0.0, body),)))
     answer = await stage.chat()
@@ -52,8 +54,7 @@ async def test_every_request_has_an_id_of_its_own(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("model", "usage", "cost"),
     [
-        (LLAMA, {"prompt_tokens": 1, "completion_tokens": 0}, "0.000000123457"),
-        (LLAMA, {"prompt_tokens": 0, "completion_tokens": 0}, "0"),
+        (LLAMA, {"prompt_tokens": 1, "completion_tokens": 1}, "0.000000888889"),
         (LLAMA, {"prompt_tokens": 10**9, "completion_tokens": 10**9}, "888.8888"),
         (f"dear/{LLAMA}", {"prompt_tokens": 1_000_000, "completion_tokens": 1_000_000}, "18"),
         (LLAMA, {"prompt_tokens": 8, "completion_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 9}},
@@ -72,11 +73,9 @@ async def test_the_cost_is_exact_and_an_unknown_one_is_left_out(
 
 
 async def test_embeddings_cost_their_input_alone(stage: Stage) -> None:
-    stage.fake.always(
-        json_reply(
-            {"object": "list", "data": [{"embedding": [0.1]}], "usage": {"prompt_tokens": 50, "total_tokens": 50}}
-        )
-    )
+    vectors = [{"embedding": [0.1]}, {"embedding": [0.2]}]
+    used = {"prompt_tokens": 50, "total_tokens": 50}
+    stage.fake.always(json_reply({"object": "list", "data": vectors, "usage": used}))
     body = {"model": "acme/embed", "input": ["a", "b"]}
     answer = await ask(stage.port, request(path="/v1/embeddings", body=body, key=KEY))
     assert answer.headers["x-headgate-cost-usd"] == "0.000001"

@@ -5,16 +5,17 @@ Nothing goes out to the client here. An attempt that fails in this half can be f
 
 from __future__ import annotations
 
-import contextlib
 from typing import NoReturn
 
 import msgspec
 
 from headgate.catalog.estimate import input_estimate, writing
-from headgate.dialects.openai.reply import ErrorInBody, parse_reply
+from headgate.dialects.openai.reply import ErrorInBody, JsonReply, read_reply
 from headgate.dialects.openai.seam import Seam
 from headgate.dialects.openai.stream import StreamReader
+from headgate.dialects.openai.usage import completed
 from headgate.gateway.booking import Booking
+from headgate.gateway.counted import counted
 from headgate.gateway.pipe import Pipe
 from headgate.gateway.settle import settle
 from headgate.types.deployment import Candidate, Deployment
@@ -40,7 +41,7 @@ Failure = ErrorInBody | ExchangeFailed | Fault
 
 class Begun(msgspec.Struct, eq=False):
     """An answer of which enough is here to know that it is one. `body` is a whole JSON answer and `usage` what it
-    reports; of a stream `pipe` has read the beginning, and `out` is what of it goes to the client first.
+    used; of a stream `pipe` has read the beginning, and `out` is what of it goes to the client first.
 
     `dropped` are the parameters this provider could not honour.
     """
@@ -87,9 +88,7 @@ async def begin(caller: Caller, asking: Asking, candidate: Candidate, booking: B
         if envelope.stream:
             await _first_content(begun, asking, booking)
         else:
-            one.first_token = booking.clock()
-            begun.body = await read_all(exchange, MAX_REPLY_BYTES)
-            begun.usage = parse_reply(envelope.operation, begun.body)
+            await _whole_answer(begun, envelope, booking)
     except BaseException as failure:  # noqa: BLE001  because a client that leaves ends the attempt as well
         give_up(caller, envelope, one, exchange, failure, booking)
     return begun
@@ -143,12 +142,29 @@ async def read_all(exchange: Exchange, limit: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+async def _whole_answer(begun: Begun, envelope: Envelope, booking: Booking) -> None:
+    """Read a JSON answer. Raises Fault or ErrorInBody for what is none."""
+    begun.attempt.first_token = booking.clock()
+    begun.body = await read_all(begun.exchange, MAX_REPLY_BYTES)
+    reply = read_reply(envelope, begun.body)
+    if reply.failure is not None:
+        _settle_reported(reply, envelope, begun.attempt, booking)
+        raise reply.failure
+    begun.usage = counted(envelope, begun.body, reply)
+
+
+def _settle_reported(reply: JsonReply, envelope: Envelope, one: Attempt, booking: Booking) -> None:
+    """What a reply that is no answer says it used is billed all the same, and known here and nowhere else."""
+    if reply.usage is not None:
+        settle(booking, one, completed(reply.usage, input_estimate(envelope), 0))
+
+
 async def _first_content(begun: Begun, asking: Asking, booking: Booking) -> None:
     """Read a stream up to what first goes to the client: before that, whatever fails is a failure of all of it."""
     exchange, kind = await _document_kind(begun.exchange)
     begun.exchange = exchange
     if kind is not None:
-        raise await _not_a_stream(exchange, asking.envelope, kind)
+        raise await _not_a_stream(begun, asking.envelope, booking, kind)
     one = begun.attempt
     reader = StreamReader(asking.envelope, one.candidate.deployment.upstream.usage_aside)
     pipe = begun.pipe = Pipe(reader, asking.seam)
@@ -230,13 +246,11 @@ async def _document_kind(exchange: Exchange) -> tuple[Exchange, str | None]:
     return peeked, "JSON" if is_json else None
 
 
-async def _not_a_stream(exchange: Exchange, envelope: Envelope, kind: str) -> Fault:
-    """A document where a stream was asked for: an error with status 200, or a provider that cannot stream.
-
-    Raises ErrorInBody for the former.
-    """
-    body = await read_all(exchange, MAX_REPLY_BYTES)
+async def _not_a_stream(begun: Begun, envelope: Envelope, booking: Booking, kind: str) -> Fault | ErrorInBody:
+    """A document where a stream was asked for: an error with status 200, or a provider that cannot stream."""
+    reply = read_reply(envelope, await read_all(begun.exchange, MAX_REPLY_BYTES))
+    _settle_reported(reply, envelope, begun.attempt, booking)
+    if isinstance(reply.failure, ErrorInBody):
+        return reply.failure
     # For what is neither an answer nor an error: that it is no stream says more.
-    with contextlib.suppress(Fault):
-        parse_reply(envelope.operation, body)
     return Fault(FaultClass.SOFT_ERROR, f"it answered with {kind} where a stream was asked for")

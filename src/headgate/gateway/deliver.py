@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from headgate.catalog.estimate import BYTES_PER_TOKEN, input_estimate
-from headgate.dialects.openai.usage import completed
 from headgate.gateway.begin import Begun
 from headgate.gateway.booking import Booking
 from headgate.gateway.pipe import Pipe
 from headgate.gateway.reply import Reply
 from headgate.gateway.settle import settle, stream_note
-from headgate.types.deployment import Operation
-from headgate.types.request import Attempt, Envelope
-from headgate.types.usage import Usage
+from headgate.types.request import Attempt
 from headgate.upstream.exchange import Exchange, ExchangeFailed
-
-FRAME_BYTES = 300
-"""What a JSON answer holds beside its text, about."""
 
 MOST_SAID_BYTES = 4 * 1024 * 1024
 """What is kept of a stream so that another candidate can go on where it breaks; of a longer one nothing is."""
@@ -47,10 +40,10 @@ def choose(begun: Begun, booking: Booking) -> None:
     account.dropped = begun.dropped
 
 
-async def deliver_whole(begun: Begun, envelope: Envelope, booking: Booking, reply: Reply) -> None:
+async def deliver_whole(begun: Begun, booking: Booking, reply: Reply) -> None:
     """Send a JSON answer."""
-    usage = begun.usage
-    settle(booking, begun.attempt, usage if usage is not None and not usage.estimated else _guessed(envelope, begun))
+    assert begun.usage is not None, "only JSON answers come here"
+    settle(booking, begun.attempt, begun.usage)
     booking.answered(begun.attempt)
     begun.exchange.release()
     await reply.whole(begun.body, booking.account)
@@ -114,9 +107,3 @@ async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: A
         # An upstream that fails after the answer was whole has merely ended.
         if not pipe.reader.finished:
             raise
-
-
-def _guessed(envelope: Envelope, begun: Begun) -> Usage:
-    """The usage of an answer whose provider reports none, or half of one: what is left out by its size."""
-    size = max(1, (len(begun.body) - FRAME_BYTES) // BYTES_PER_TOKEN)
-    return completed(begun.usage, input_estimate(envelope), 0 if envelope.operation is Operation.EMBEDDING else size)

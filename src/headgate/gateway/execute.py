@@ -18,7 +18,7 @@ async def execute(means: Means, request: Request, plan: Plan, reply: Reply, book
     choose(running.begun, booking)
     if not request.envelope.stream:
         try:
-            await deliver_whole(running.begun, request.envelope, booking, reply)
+            await deliver_whole(running.begun, booking, reply)
         finally:
             # The provider has done its part, whether or not the client waits for it.
             ladder.whole(running)

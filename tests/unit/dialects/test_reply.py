@@ -9,16 +9,46 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.dialects.openai.reply import ErrorInBody, parse_reply
+from headgate.dialects.openai.reply import ErrorInBody, JsonReply, read_reply
+from headgate.dialects.openai.request import parse_request
 from headgate.dialects.openai.usage import parse_usage, render_usage
 from headgate.types.deployment import Operation
 from headgate.types.fault import Fault, FaultClass
+from headgate.types.request import Envelope
 from headgate.types.usage import Usage
 
-CHAT, EMBED = Operation.CHAT, Operation.EMBEDDING
-ANSWER: dict[str, Any] = {"choices": [{"message": {"content": "hi"}}]}
+CHAT, TEXT, EMBED = Operation.CHAT, Operation.COMPLETION, Operation.EMBEDDING
+ASKS: dict[Operation, dict[str, Any]] = {
+    CHAT: {"messages": [{"role": "user", "content": "hi"}]},
+    TEXT: {"prompt": "hi"},
+    EMBED: {"input": "hi"},
+}
+ANSWER: dict[str, Any] = {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
+COMPLETED: dict[str, Any] = {"choices": [{"text": "hi", "finish_reason": "stop"}]}
 VECTORS: dict[str, Any] = {"data": [{"embedding": [0.1]}]}
+ANSWERS = {CHAT: ANSWER, TEXT: COMPLETED, EMBED: VECTORS}
 COUNTS = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+USAGE = Usage(input=7, output=3)
+
+
+def asked(operation: Operation = CHAT, **fields: Any) -> Envelope:
+    return parse_request(operation, json.dumps({"model": "m"} | ASKS[operation] | fields).encode())
+
+
+def replied(body: Any, operation: Operation = CHAT, **fields: Any) -> JsonReply:
+    """How a reply to a request with these fields is read."""
+    return read_reply(asked(operation, **fields), body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def flaw_of(body: Any, operation: Operation = CHAT, **fields: Any) -> str | None:
+    """What is wrong with a reply that is no answer, None when it is one."""
+    failure = replied(body, operation, **fields).failure
+    if failure is None:
+        return None
+    assert isinstance(failure, Fault)
+    assert failure.kind is FaultClass.SOFT_ERROR
+    assert failure.message.startswith("the provider's reply ")
+    return failure.message.removeprefix("the provider's reply ")
 
 
 @pytest.mark.parametrize(
@@ -26,20 +56,22 @@ COUNTS = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
     [
         (CHAT, ANSWER, None),
         (CHAT, ANSWER | {"usage": None}, None),
-        (CHAT, ANSWER | {"usage": COUNTS}, Usage(input=7, output=3)),
+        (CHAT, ANSWER | {"usage": COUNTS}, USAGE),
         (CHAT, ANSWER | {"usage": "odd"}, None),
         (CHAT, ANSWER | {"error": None, "object": "chat.completion"}, None),
         (CHAT, ANSWER | {"usage": {"prompt_tokens": 7}}, Usage(input=7, estimated=True)),
+        (TEXT, COMPLETED | {"usage": COUNTS}, USAGE),
         (EMBED, VECTORS | {"usage": {"prompt_tokens": 7, "total_tokens": 7}}, Usage(input=7)),
         (EMBED, VECTORS | {"usage": {"prompt_tokens": 7}}, Usage(input=7)),
     ],
 )
 def test_an_answer_gives_the_usage_it_reports(operation: Operation, body: Any, usage: Usage | None) -> None:
-    assert parse_reply(operation, json.dumps(body).encode()) == usage
+    reply = replied(body, operation)
+    assert (reply.failure, reply.usage) == (None, usage)
 
 
 def test_blank_lines_before_an_answer_are_kept_alive_connections_and_no_harm() -> None:
-    assert parse_reply(CHAT, b"\n\n\r\n" + json.dumps(ANSWER).encode()) is None
+    assert flaw_of(b"\n\n\r\n" + json.dumps(ANSWER).encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -50,50 +82,52 @@ def test_blank_lines_before_an_answer_are_kept_alive_connections_and_no_harm() -
         ANSWER | {"error": {"message": "no"}},
         {"object": "error", "message": "no"},
         {"message": "no", "type": "quota_error", "param": "quota", "code": "c"},
+        {"error": {"message": "no"}, "choices": [], "usage": COUNTS},
     ],
 )
-def test_an_error_with_status_200_is_an_error(body: Any) -> None:
-    with pytest.raises(ErrorInBody) as caught:
-        parse_reply(CHAT, json.dumps(body).encode())
-    assert json.loads(caught.value.body) == body
+@pytest.mark.parametrize("operation", [CHAT, TEXT])
+def test_an_error_with_status_200_is_an_error(operation: Operation, body: Any) -> None:
+    reply = replied(body, operation)
+    assert isinstance(reply.failure, ErrorInBody)
+    assert json.loads(reply.failure.body) == body
+    assert reply.usage == (USAGE if "usage" in body else None)
 
 
 @pytest.mark.parametrize(
     "body",
     [b"", b"null", b"[]", b"hello", b"<html>", b"{}", b'{"choices": []}', b'{"choices": {}}', b'{"choices": [{"'],
 )
-@pytest.mark.parametrize("operation", [CHAT, EMBED])
+@pytest.mark.parametrize("operation", [CHAT, TEXT, EMBED])
 def test_what_is_no_answer_is_a_soft_error(operation: Operation, body: bytes) -> None:
-    with pytest.raises(Fault) as caught:
-        parse_reply(operation, body)
-    assert caught.value.kind is FaultClass.SOFT_ERROR
+    assert flaw_of(body, operation) in ("is not a whole JSON answer", "holds no answer")
 
 
 def test_an_answer_to_another_operation_is_none() -> None:
-    for operation, body in ((EMBED, ANSWER), (CHAT, VECTORS)):
-        with pytest.raises(Fault):
-            parse_reply(operation, json.dumps(body).encode())
+    for operation, body in ((EMBED, ANSWER), (CHAT, VECTORS), (CHAT, COMPLETED), (TEXT, ANSWER)):
+        assert flaw_of(body, operation)
+
+
+def test_what_is_no_answer_keeps_the_usage_it_reports() -> None:
+    empty: dict[str, Any] = {"message": {"content": ""}, "finish_reason": "stop"}
+    nothing: list[list[Any]] = [[], [{}], [empty]]
+    for choices in nothing:
+        reply = replied({"choices": choices, "usage": COUNTS})
+        assert isinstance(reply.failure, Fault)
+        assert (reply.usage, reply.says) == (USAGE, False)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
-    st.sampled_from([CHAT, EMBED]),
-    st.one_of(st.binary(max_size=40), st.sampled_from([json.dumps(ANSWER).encode(), json.dumps(VECTORS).encode()])),
+    st.sampled_from([CHAT, TEXT, EMBED]),
+    st.one_of(st.binary(max_size=40), st.sampled_from([json.dumps(one).encode() for one in ANSWERS.values()])),
     st.integers(0, 60),
     st.binary(max_size=3),
 )
 def test_any_bytes_are_an_answer_or_one_of_two_failures(
     operation: Operation, body: bytes, at: int, more: bytes
 ) -> None:
-    try:
-        parse_reply(operation, body[:at] + more + body[at:])
-    except Fault as fault:
-        kind = fault.kind
-    except ErrorInBody:
-        return
-    else:
-        return
-    assert kind is FaultClass.SOFT_ERROR
+    failure = replied(body[:at] + more + body[at:], operation).failure
+    assert failure is None or isinstance(failure, ErrorInBody) or failure.kind is FaultClass.SOFT_ERROR
 
 
 @pytest.mark.parametrize(
@@ -126,15 +160,7 @@ def test_usage_is_rendered_as_the_sums_every_client_knows() -> None:
     assert render_usage(usage) == {"prompt_tokens": 7, "completion_tokens": 8, "total_tokens": 15}
 
 
-@pytest.mark.parametrize("reason", ["error"])
-def test_an_answer_that_the_provider_broke_off_is_a_soft_error(reason: str) -> None:
-    choices = [{"index": 0, "message": {"content": "half of"}, "finish_reason": reason}]
-    with pytest.raises(Fault, match="broke off"):
-        parse_reply(Operation.CHAT, json.dumps({"choices": choices}).encode())
-
-
 def test_the_service_tier_of_a_reply_is_part_of_its_usage() -> None:
     body = ANSWER | {"usage": COUNTS, "service_tier": "priority"}
-    assert parse_reply(CHAT, json.dumps(body).encode()) == Usage(input=7, output=3, service_tier="priority")
-    usual = ANSWER | {"usage": COUNTS, "service_tier": {"type": "default"}}
-    assert parse_reply(CHAT, json.dumps(usual).encode()) == Usage(input=7, output=3)
+    assert replied(body).usage == Usage(input=7, output=3, service_tier="priority")
+    assert replied(ANSWER | {"usage": COUNTS, "service_tier": {"type": "default"}}).usage == USAGE

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.dialects.openai.finish import CUT_OFF
 from headgate.dialects.openai.said import Said
 from headgate.dialects.openai.stream import StreamReader
 from headgate.dialects.openai.tools_held import ToolsHeld
@@ -75,7 +76,7 @@ def test_arguments_that_are_not_whole_at_the_finish_are_a_broken_stream() -> Non
         assert held.close() == b""
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter", "model_length"])
+@pytest.mark.parametrize("reason", sorted(CUT_OFF))
 def test_an_answer_that_says_it_was_cut_off_goes_on_as_it_came(reason: str) -> None:
     out, held = through(*WHOLE[:2], end(reason))
     assert out[-1] == rendered(*WHOLE[:2], end(reason))

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.dialects.openai.asked import texts_in
 from headgate.types.deployment import Operation
 from headgate.types.request import Envelope
 from headgate.wire import json
@@ -77,12 +78,8 @@ def answers_asked_for(envelope: Envelope) -> int:
     """How many answers a request wants: `n` to each of its prompts."""
     asked = envelope.fields.get("n")
     each: int = (json.parse(asked) if asked is not None else None) or 1
-    prompt = envelope.fields.get("prompt") if envelope.operation is Operation.COMPLETION else None
-    prompts = None if prompt is None else json.parse(prompt)
-    # A list of numbers is one prompt, in tokens.
-    if not isinstance(prompts, list) or not prompts or isinstance(prompts[0], int):
-        return each
-    return each * len(prompts)
+    # Only text completions have several prompts.
+    return each * texts_in(envelope.fields.get("prompt")) if envelope.operation is Operation.COMPLETION else each
 
 
 def _holds(raw: msgspec.Raw) -> bool:

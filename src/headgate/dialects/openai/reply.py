@@ -1,29 +1,30 @@
-"""A provider's JSON reply: is it an answer, and what did it use?"""
+"""A provider's JSON reply: is it a whole answer, and what did it use?"""
 
 from __future__ import annotations
 
 import msgspec
 
 from headgate.dialects.openai.usage import parse_usage
+from headgate.dialects.openai.whole import (
+    ChatChoice,
+    Flaw,
+    Item,
+    TextChoice,
+    check_chat,
+    check_completion,
+    check_embeddings,
+)
 from headgate.types.deployment import Operation
 from headgate.types.fault import Fault, FaultClass
+from headgate.types.request import Envelope
 from headgate.types.usage import Usage
 from headgate.wire import json
 
 _ABSENT = msgspec.Raw()
-FAILED = "error"
-"""A finish reason that is none: some providers end an answer so when they could not go on."""
-FAILED_JSON = b'"error"'
 
 
-class _Choice(msgspec.Struct):
-    finish_reason: msgspec.Raw = _ABSENT
-
-
-class _Reply(msgspec.Struct):
+class _Reply(msgspec.Struct, gc=False):
     object: str | None = None
-    choices: list[_Choice] | None = None
-    data: list[msgspec.Raw] | None = None
     usage: msgspec.Raw = _ABSENT
     error: msgspec.Raw = _ABSENT
     service_tier: msgspec.Raw = _ABSENT
@@ -35,7 +36,23 @@ class _Flat(msgspec.Struct):
     code: str | int | None = None
 
 
-_decoder = json.Decoder[_Reply](_Reply)
+class _Chat(_Reply, gc=False):
+    choices: list[ChatChoice] | None = None
+
+
+class _Completion(_Reply, gc=False):
+    choices: list[TextChoice] | None = None
+
+
+class _Embedding(_Reply, gc=False):
+    data: list[Item] | None = None
+
+
+_DECODERS: dict[Operation, json.Decoder[_Chat | _Completion | _Embedding]] = {
+    Operation.CHAT: json.Decoder(_Chat),
+    Operation.COMPLETION: json.Decoder(_Completion),
+    Operation.EMBEDDING: json.Decoder(_Embedding),
+}
 _flat = json.Decoder[_Flat](_Flat)
 
 
@@ -47,27 +64,37 @@ class ErrorInBody(Exception):
         self.body = body
 
 
-def parse_reply(operation: Operation, body: bytes) -> Usage | None:
-    """Check that a 200 reply is a whole answer; return the usage it reports, if any: a half of one is `estimated`.
+class JsonReply(msgspec.Struct, frozen=True, eq=False):
+    """What a reply of status 200 turned out to be.
 
-    Raises ErrorInBody for an error in disguise, Fault(SOFT_ERROR) for what is no answer.
+    `usage`    what it reports, if anything, also where it is no answer: it is billed. A half of one is `estimated`
+    `says`     there are words, thoughts or calls in it, for which tokens were written
+    `failure`  ErrorInBody for an error in disguise, Fault(SOFT_ERROR) for what is no whole answer
     """
+
+    usage: Usage | None = None
+    says: bool = False
+    failure: Fault | ErrorInBody | None = None
+
+
+def read_reply(envelope: Envelope, body: bytes) -> JsonReply:
+    """Check that a 200 reply is a whole answer to a request, and read the usage it reports."""
+    operation = envelope.operation
     try:
-        reply = _decoder.decode(body)
+        reply = _DECODERS[operation].decode(body)
     except json.DecodeError:
-        raise Fault(FaultClass.SOFT_ERROR, "the provider's reply is not a whole JSON answer") from None
+        return JsonReply(failure=_no_answer("is not a whole JSON answer"))
+    usage = None
+    if reply.usage:
+        usage = parse_usage(reply.usage, reply.service_tier, writes=operation is not Operation.EMBEDDING)
     if is_error(reply.error) or reply.object == "error":
-        raise ErrorInBody(body)
-    answers = reply.data if operation is Operation.EMBEDDING else reply.choices
-    if not answers:
-        if reply.choices is None and reply.data is None and is_flat_error(body):
-            raise ErrorInBody(body)
-        raise Fault(FaultClass.SOFT_ERROR, "the provider's reply holds no answer")
-    if any(bytes(choice.finish_reason) == FAILED_JSON for choice in reply.choices or ()):
-        raise Fault(FaultClass.SOFT_ERROR, "the provider broke off its answer with an error")
-    if not reply.usage:
-        return None
-    return parse_usage(reply.usage, reply.service_tier, writes=operation is not Operation.EMBEDDING)
+        return JsonReply(usage, failure=ErrorInBody(body))
+    try:
+        return JsonReply(usage, _check(reply, envelope))
+    except Flaw as flaw:
+        if _holds_no_list(reply) and is_flat_error(body):
+            return JsonReply(usage, failure=ErrorInBody(body))
+        return JsonReply(usage, failure=_no_answer(str(flaw)))
 
 
 def is_error(raw: msgspec.Raw) -> bool:
@@ -83,3 +110,20 @@ def is_flat_error(data: bytes) -> bool:
     except json.DecodeError:
         return False
     return bool(flat.message) and (bool(flat.code) or flat.type.endswith("error"))
+
+
+def _holds_no_list(reply: _Chat | _Completion | _Embedding) -> bool:
+    return (reply.data if isinstance(reply, _Embedding) else reply.choices) is None
+
+
+def _check(reply: _Chat | _Completion | _Embedding, envelope: Envelope) -> bool:
+    if isinstance(reply, _Chat):
+        return check_chat(reply.choices, envelope)
+    if isinstance(reply, _Completion):
+        return check_completion(reply.choices, envelope)
+    check_embeddings(reply.data, envelope)
+    return False
+
+
+def _no_answer(flaw: str) -> Fault:
+    return Fault(FaultClass.SOFT_ERROR, f"the provider's reply {flaw}")

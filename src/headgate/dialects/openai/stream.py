@@ -10,7 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from headgate.dialects.openai.chunk import WORDS, Choice, Chunk, answers_asked_for, decode_chunk, part_of
-from headgate.dialects.openai.reply import FAILED, ErrorInBody, is_error, is_flat_error
+from headgate.dialects.openai.finish import FAILED
+from headgate.dialects.openai.reply import ErrorInBody, is_error, is_flat_error
 from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
@@ -208,7 +209,7 @@ class StreamReader:
             # Some servers send "" instead of null, or instead of a reason; only a word ends an answer by itself.
             self._reasoned.add(index)
             if choice.finish_reason:
-                if choice.finish_reason == FAILED:
+                if choice.finish_reason in FAILED:
                     raise Fault(FaultClass.BROKEN_STREAM, "the provider broke off its answer with an error")
                 self._answered.add(index)
                 self.finished = len(self._answered) >= self._answers and self._begun <= self._answered

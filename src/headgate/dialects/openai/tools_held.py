@@ -10,14 +10,12 @@ from typing import Any
 
 import msgspec
 
+from headgate.dialects.openai.finish import CUT_OFF
 from headgate.types.fault import Fault, FaultClass
 from headgate.wire import json, sse
 
 MAX_HELD_BYTES = 16 * 1024 * 1024
 """The most that is held for one answer."""
-
-CUT_OFF = frozenset({"length", "model_length", "content_filter"})
-"""Finish reasons that say themselves that the answer was cut: by the cap the client set, or by a filter."""
 
 _ABSENT = msgspec.Raw()
 _EMPTY = (b"", b"null", b"[]", b"{}")
@@ -61,10 +59,10 @@ class _Call:
         Some servers give parallel calls the same index or none, others repeat the name with every piece of one call.
         Ids tell nothing: there are servers that make a new one for each piece.
         """
-        if _whole("".join(self.pieces)):
+        if is_whole_json("".join(self.pieces)):
             return True
         edges = [0, *self.starts, len(self.pieces)]
-        return all(_whole("".join(self.pieces[edges[at] : edges[at + 1]])) for at in range(len(edges) - 1))
+        return all(is_whole_json("".join(self.pieces[edges[at] : edges[at + 1]])) for at in range(len(edges) - 1))
 
 
 _chunk = json.Decoder[_Chunk](_Chunk)
@@ -175,7 +173,8 @@ def _may_call(run: bytes) -> bool:
     return run.find(b"_call") >= 0 or run.find(b"\\u00") >= 0
 
 
-def _whole(text: str) -> bool:
+def is_whole_json(text: str) -> bool:
+    """Whether the arguments of a call are whole JSON, or nothing at all."""
     if not text.strip():
         return True
     try:
