@@ -172,55 +172,6 @@ def test_what_counts_as_the_first_content(delta: Any, says: bool) -> None:
     assert read([rendered(event)], PLAIN).has_content is says
 
 
-def text(index: int, words: str, finish: str | None = None) -> dict[str, Any]:
-    return {"choices": [{"index": index, "text": words, "finish_reason": finish}]}
-
-
-@pytest.mark.parametrize("prompt", [["a", "b"], [[1, 2], [3]]])
-def test_every_prompt_of_several_has_an_answer(prompt: list[Any]) -> None:
-    two = envelope(prompt=prompt)
-    assert read([rendered(text(0, "x", "stop"))], two).ended == "broken_stream"
-    assert read([rendered(text(0, "x"), text(1, "y"), text(0, "", "stop"))], two).ended == "broken_stream"
-    assert read([rendered(text(0, "x", "stop"), text(1, "y", "stop"))], two).ended == "complete"
-
-
-@pytest.mark.parametrize("prompt", ["a", ["a"], [1, 2, 3], []])
-def test_one_prompt_has_one_answer(prompt: Any) -> None:
-    one = envelope(prompt=prompt)
-    assert read([rendered(text(0, "x", "stop"))], one).ended == "complete"
-
-
-@pytest.mark.parametrize("behind", [b"data: {oops\n\n", b'data: {"error": {"message": "late"}}\n\n', b"data: \xff\n\n"])
-def test_what_comes_behind_a_whole_answer_does_not_break_it(behind: bytes) -> None:
-    outcome = read([rendered(HE, LLO, STOP), behind, rendered(DONE)], PLAIN)
-    assert (outcome.ended, outcome.events[-1]) == ("complete", "[DONE]")
-    assert b"oops" not in outcome.sent
-    assert b"late" not in outcome.sent
-
-
-def test_an_event_by_the_way_that_is_none_of_the_answer_is_left_out() -> None:
-    outcome = read([rendered(HE), b"event: ping\ndata: ping\n\n", rendered(LLO, STOP, DONE)], PLAIN)
-    assert outcome.ended == "complete"
-    assert b"ping" not in outcome.sent
-    for lost in (b"data: ping\n\n", b'event: part\ndata: {"choi\n\n', b"event: error\ndata: no\n\n"):
-        assert read([rendered(HE), lost, rendered(LLO, STOP, DONE)], PLAIN).ended != "complete"
-
-
-@pytest.mark.parametrize(
-    "told", [{"prompt_tokens": 7, "completion_tokens": 0}, {"prompt_tokens": 0, "completion_tokens": 0}]
-)
-def test_a_usage_of_nothing_beside_an_answer_is_not_believed(told: dict[str, int]) -> None:
-    usage = read([rendered(HE, LLO, STOP, {"choices": [], "usage": told}, DONE)], COUNTED).usage
-    assert (usage.output, usage.estimated) == (3, True)
-
-
-def test_a_usage_from_before_the_answer_is_not_that_of_all_of_it() -> None:
-    early = chunk("", usage={"prompt_tokens": 7, "completion_tokens": 1})
-    for end in ([STOP, DONE], []):
-        usage = read([rendered(early, HE, LLO, *end)], COUNTED).usage
-        assert (usage.input, usage.output, usage.estimated) == (7, 3 + bool(end), True)
-
-
 def test_text_completions_have_content_too() -> None:
     assert read([rendered({"choices": [{"index": 0, "text": "x"}]})], PLAIN).has_content
     assert not read([rendered({"choices": [{"index": 0, "text": ""}]})], PLAIN).has_content

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from headgate.providers.sandbox import sandbox_scripts
 from headgate.routing import health as health_module
-from headgate.routing.health import COUNTED, FROM_THE_LIVING, Health
+from headgate.routing.health import COUNTED, Health
 from headgate.routing.parking import HOUR_S
 from headgate.routing.places import Permit
 from headgate.routing.standing import OK, Condition, span
@@ -336,40 +335,3 @@ def test_times_are_told_as_people_say_them() -> None:
         "2 h",
         "24 h",
     ]
-
-
-@pytest.mark.parametrize("fault", sorted(FROM_THE_LIVING))
-def test_a_probe_that_is_told_what_is_wrong_with_its_request_has_found_somebody_alive(fault: FaultClass) -> None:
-    health, one = Health(), served()
-    for _ in range(5):
-        ends(health, one, FaultClass.RESET)
-    probed_at = health.standing(one, 1, POLICY).until
-    assert probed_at is not None
-    ends(health, one, fault, probed_at)
-    assert health.standing(one, probed_at + 1, POLICY) is OK
-
-
-def test_a_dead_server_is_not_asked_once_more_for_each_credential() -> None:
-    health, keys = Health(), [served(secret=f"s{number}", name=f"n{number}") for number in range(5)]
-    begun_ones = [one for one in keys * 10 if health.begin(one, 0, POLICY) is not None]
-    assert len(begun_ones) == 10
-
-
-def test_limits_and_parked_credentials_are_still_each_ones_own() -> None:
-    health, one, other = Health(), served(), served(secret="t", name="other")
-    ends(health, one, FaultClass.RATE_LIMITED, 0, 60)
-    assert condition(health, one, 1) is Condition.LIMITED
-    assert health.standing(other, 1, POLICY) is OK
-
-
-def test_names_that_clients_make_up_do_not_fill_the_memory() -> None:
-    health = Health()
-    tracemalloc.start()
-    for number in range(50):
-        one = served("*", asked=f"{number}" + "x" * 100_000)
-        ends(health, one, FaultClass.SERVER_ERROR)
-        assert health.standing(one, 1, POLICY) is OK
-    del one
-    kept, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert kept < 1_000_000
