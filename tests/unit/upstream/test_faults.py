@@ -340,20 +340,3 @@ def test_whatever_an_upstream_sends_there_is_one_fault_with_something_to_say(
 def test_a_health_record_belongs_to_what_a_fault_is_the_fault_of(kind: FaultClass) -> None:
     scopes = {F.QUOTA_EXHAUSTED: Scope.CREDENTIAL, F.BAD_CREDENTIAL: Scope.CREDENTIAL, F.MODEL_NOT_FOUND: Scope.OFFER}
     assert Fault(kind, "m").scope is scopes.get(kind, Scope.DEPLOYMENT)
-
-
-@pytest.mark.parametrize(
-    ("exception", "kind"),
-    [
-        ("throttlingException", F.RATE_LIMITED),
-        ("serviceUnavailableException", F.OVERLOADED),
-        ("validationException", F.BAD_REQUEST),
-        ("internalServerException", F.SERVER_ERROR),
-        ("modelStreamErrorException", F.SERVER_ERROR),
-        ("ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/", F.RATE_LIMITED),
-        ("somethingNewException", F.SOFT_ERROR),
-        ("", F.SOFT_ERROR),
-    ],
-)
-def test_an_error_type_in_a_header_counts_inside_a_success_too(exception: str, kind: FaultClass) -> None:
-    assert classify(200, {"x-amzn-errortype": exception}, encoded({"message": "m"}), []).kind is kind
