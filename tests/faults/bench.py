@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from headgate.types.entry import Entry
+from headgate.types.fault import CLIENT_FACE, FaultClass
 from tests.fakes.provider import FakeProvider, Reply, Request
 from tests.fakes.sockets import refused_port
 from tests.faults.forms import Form
 from tests.faults.shapes import ARGUMENTS, REFUSED, SHAPES, Shape, good
-from tests.faults.verdict import Verdict, judge
+from tests.faults.verdict import Verdict, judge, payloads
 from tests.surface.gateway import Running, running, until
 from tests.surface.wire import Answer, Closed, ask, request
 
@@ -64,7 +67,8 @@ class Case:
 class Row:
     """How a case went. `most` is the number of attempts on the deployment with the fault; `arrived` how many requests
     reached it: an attempt on an idle connection that turns out to be dead is sent once more, on a fresh one. `first` is
-    what the ledger says of the first attempt."""
+    what the ledger says of the first attempt, `told` whether an error names the fault of an attempt and lists them all.
+    """
 
     case: Case
     verdict: Verdict
@@ -73,6 +77,7 @@ class Row:
     arrived: int
     wall_s: float
     first: str
+    told: bool
 
     @property
     def passed(self) -> bool:
@@ -81,7 +86,7 @@ class Row:
         wanted = shape.fine or (self.case.backed and not shape.final)
         few = self.most <= RETRIES + 1 and self.arrived <= 2 * self.most
         known = shape.kind is None or self.first == shape.kind
-        return self.verdict.honest and self.verdict.served >= wanted and few and known
+        return self.verdict.honest and self.verdict.served >= wanted and few and known and self.told
 
 
 def cases() -> Iterator[Case]:
@@ -136,7 +141,7 @@ class Bench:
 
     async def row(self, case: Case) -> Row:
         """Ask once, and look."""
-        began = time.monotonic()
+        began, answer = time.monotonic(), None
         try:
             async with asyncio.timeout(GRACE_S + (60 if case.shape.fine else TOTAL_S)):
                 answer = await self.ask(case, f"r{case.number}")
@@ -150,7 +155,22 @@ class Bench:
         (entry,) = (entry for entry in self.gateway.ledger.entries if entry.model == f"r{case.number}")
         tries = [one.provider for one in entry.attempts]
         most, arrived = tries.count(case.provider), self.arrived(case)
-        return Row(case, verdict, len(tries), most, arrived, wall_s, entry.attempts[0].result)
+        told = answer is None or _is_told(answer, entry)
+        return Row(case, verdict, len(tries), most, arrived, wall_s, entry.attempts[0].result, told)
+
+
+def _is_told(answer: Answer, entry: Entry) -> bool:
+    """Whether an error is that of an attempt, and tells of each what the ledger does."""
+    data = payloads(answer.body)[-1:] if answer.status == 200 else [answer.body]
+    error = json.loads(data[0]).get("error") if data and data[0].startswith(b"{") else None
+    if error is None:
+        return True
+    faces = [CLIENT_FACE[FaultClass(one.result)] for one in entry.attempts]
+    status = answer.status if answer.status != 200 else None
+    # Of what the client can mend, the provider's own code is told.
+    known = any(status in (None, face.status) and (face.status == 400 or error["code"] == face.code) for face in faces)
+    listed = [(one["provider"], one["result"]) for one in error["attempts"]]
+    return known and listed == [(one.provider, one.result) for one in entry.attempts]
 
 
 @asynccontextmanager

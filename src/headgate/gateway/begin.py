@@ -166,7 +166,8 @@ async def _first_content(begun: Begun, asking: Asking, booking: Booking) -> None
     if kind is not None:
         raise await _not_a_stream(begun, asking.envelope, booking, kind)
     one = begun.attempt
-    reader = StreamReader(asking.envelope, one.candidate.deployment.upstream.usage_aside)
+    aside = one.candidate.deployment.upstream.usage_aside
+    reader = StreamReader(asking.envelope, aside, goes_on=asking.seam is not None)
     pipe = begun.pipe = Pipe(reader, asking.seam)
     try:
         begun.out = await _beginning(begun, pipe, asking.hold, booking)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from headgate.dialects.openai.stream import StreamReader
 from tests.unit.dialects.driving import envelope, read, rendered
-from tests.unit.dialects.streams import DONE, HE, LLO, STOP, chunk
+from tests.unit.dialects.streams import DONE, HE, LLO, ROLE, STOP, chunk
 
 PLAIN, COUNTED = envelope(), envelope(usage=True)
 
@@ -59,3 +60,27 @@ def test_a_usage_from_before_the_answer_is_not_that_of_all_of_it() -> None:
     for end in ([STOP, DONE], []):
         usage = read([rendered(early, HE, LLO, *end)], COUNTED).usage
         assert (usage.input, usage.output, usage.estimated) == (7, 3 + bool(end), True)
+
+
+@pytest.mark.parametrize("reason", ["stop", "tool_calls", "eos"])
+def test_an_end_of_nothing_is_no_answer(reason: str) -> None:
+    assert read([rendered(ROLE, chunk(finish=reason), DONE)], PLAIN).ended == "soft_error"
+
+
+def test_an_answer_of_nothing_may_be_honest() -> None:
+    for reason in ("length", "content_filter", "PROHIBITED_CONTENT"):
+        outcome = read([rendered(ROLE, chunk(finish=reason), DONE)], COUNTED)
+        assert (outcome.ended, outcome.has_content, outcome.usage.output) == ("complete", True, 2)
+    assert read([rendered(ROLE, STOP, DONE)], envelope(stop=["\n"])).ended == "complete"
+    assert read([rendered(text(0, "", "stop"), DONE)], envelope(prompt="a")).ended == "complete"
+    reader = StreamReader(PLAIN, None, goes_on=True)
+    reader.feed(rendered(ROLE, STOP, DONE))
+    assert (reader.failure, reader.finished) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "part", [{"reasoning_details": [{"text": "hm"}]}, {"refusal": "no"}, {"audio": {"data": "AA"}}]
+)
+def test_what_is_no_text_is_an_answer_all_the_same(part: dict[str, Any]) -> None:
+    event = {"choices": [{"index": 0, "delta": part, "finish_reason": None}]}
+    assert read([rendered(event, STOP, DONE)], PLAIN).ended == "complete"

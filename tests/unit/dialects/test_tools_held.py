@@ -292,7 +292,8 @@ JUNK = st.sampled_from(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(JUNK, max_size=5))
 def test_calls_of_any_shape_end_in_one_way_and_never_in_an_exception(events: list[Any]) -> None:
-    wire = rendered(*events, end(), DONE)
+    said = {"choices": [{"index": 0, "delta": {"content": "x"}}]}
+    wire = rendered(said, *events, end(), DONE)
     sent, ended = run([wire])
     assert ended == "complete"
-    assert payloads_of(sent) == [*events, end()]
+    assert payloads_of(sent) == [said, *events, end()]

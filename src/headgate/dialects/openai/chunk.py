@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 
-from headgate.dialects.openai.asked import texts_in
+from headgate.dialects.openai.asked import holds, texts_in
 from headgate.types.deployment import Operation
 from headgate.types.request import Envelope
 from headgate.wire import json
 
 _ABSENT = msgspec.Raw()
-_NOTHING = (b"null", b"{}", b"[]", b'""')
 
 WORDS = "words"
 """A part of an answer that can be shown as it comes."""
@@ -44,6 +43,7 @@ class _Delta(msgspec.Struct, gc=False):
     content: str | list[Any] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: msgspec.Raw = _ABSENT
     refusal: str | None = None
     tool_calls: list[msgspec.Raw] | None = None
     function_call: msgspec.Raw = _ABSENT
@@ -69,9 +69,9 @@ def part_of(choice: Choice) -> str | None:
         return None
     if delta.content or delta.reasoning_content or delta.reasoning or delta.refusal:
         return WORDS
-    if _holds(delta.audio) or _holds(delta.images):
+    if holds(delta.reasoning_details) or holds(delta.audio) or holds(delta.images):
         return WORDS
-    return CALL if delta.tool_calls or _holds(delta.function_call) else None
+    return CALL if delta.tool_calls or holds(delta.function_call) else None
 
 
 def answers_asked_for(envelope: Envelope) -> int:
@@ -80,8 +80,3 @@ def answers_asked_for(envelope: Envelope) -> int:
     each: int = (json.parse(asked) if asked is not None else None) or 1
     # Only text completions have several prompts.
     return each * texts_in(envelope.fields.get("prompt")) if envelope.operation is Operation.COMPLETION else each
-
-
-def _holds(raw: msgspec.Raw) -> bool:
-    """Whether a field is there and says something: servers that write all fields write `null` for those without."""
-    return bool(raw) and bytes(raw) not in _NOTHING

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
+from headgate.dialects.openai.asked import may_be_empty
 from headgate.dialects.openai.chunk import WORDS, Choice, Chunk, answers_asked_for, decode_chunk, part_of
-from headgate.dialects.openai.finish import FAILED
+from headgate.dialects.openai.finish import COMPLETE, FAILED
 from headgate.dialects.openai.reply import ErrorInBody, is_error, is_flat_error
 from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
 from headgate.types.fault import Fault, FaultClass
@@ -33,6 +34,8 @@ _tier = json.Decoder[_Tier](_Tier)
 class StreamReader:
     """Reads one stream: `feed` the provider's bytes, forward what it returns, `close` at the end of the body.
 
+    With `goes_on` it is the rest of an answer, which may be nothing.
+
     `has_content`  something of the answer itself has come: before that a failure is invisible to the client
     `has_words`    something of it that is no call of a tool
     `pieces`       events with a part of the answer
@@ -43,7 +46,7 @@ class StreamReader:
                    return beside it is good and goes to the client first
     """
 
-    def __init__(self, envelope: Envelope, usage_aside: str | None) -> None:
+    def __init__(self, envelope: Envelope, usage_aside: str | None, *, goes_on: bool = False) -> None:
         self._wants_usage = envelope.include_usage
         self._keep_usage = envelope.continuous_usage
         self._aside = usage_aside
@@ -54,6 +57,9 @@ class StreamReader:
         self._usage_event = b""
         self.pieces = 0
         self._answers = answers_asked_for(envelope)
+        self._may_be_empty = goes_on or may_be_empty(envelope)
+        self._complete = True
+        self._says = False
         self._parts: set[str | None] = set()
         self._begun: set[int | float | str] = set()
         self._answered: set[int | float | str] = set()
@@ -125,7 +131,7 @@ class StreamReader:
 
     def _is_unlikely(self, usage: Usage) -> bool:
         """Whether a usage is not that of all that was written: behind it came more than a finish reason."""
-        return self.has_content and (usage.output == 0 or self.pieces - self._counted_after > 1)
+        return self._says and (usage.output == 0 or self.pieces - self._counted_after > 1)
 
     def _run(self, run: bytes) -> bytes:
         if sse.is_plain(run):
@@ -212,11 +218,20 @@ class StreamReader:
                 if choice.finish_reason in FAILED:
                     raise Fault(FaultClass.BROKEN_STREAM, "the provider broke off its answer with an error")
                 self._answered.add(index)
+                self._complete = self._complete and choice.finish_reason in COMPLETE
                 self.finished = len(self._answered) >= self._answers and self._begun <= self._answered
         if not self.has_words:
             self._parts.update(map(part_of, choices))
             self.has_words = WORDS in self._parts
-            self.has_content = self.finished or len(self._parts) > (None in self._parts)
+            self._says = self.has_content = len(self._parts) > (None in self._parts)
+            if self.finished and not self._says:
+                self._end_of_nothing()
+
+    def _end_of_nothing(self) -> None:
+        """An answer has ended in which nothing was said. Raises Fault unless there is a reason for that."""
+        if self._complete and not self._may_be_empty:
+            raise Fault(FaultClass.SOFT_ERROR, "the provider's stream is an empty answer")
+        self.has_content = True
 
     def _take_usage(self, event: bytes, data: bytes, chunk: Chunk, has_choices: bool) -> bytes:
         raw = bytes(chunk.usage)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from headgate.dialects.openai.asked import texts_in
+from headgate.dialects.openai.asked import holds, may_be_empty, texts_in
 from headgate.dialects.openai.finish import COMPLETE, CUT_OFF, FAILED
 from headgate.dialects.openai.tools_held import is_whole_json
 from headgate.types.request import Envelope
@@ -19,7 +19,6 @@ from headgate.wire import json
 T = TypeVar("T")
 
 _ABSENT = msgspec.Raw()
-_NOTHING = (b"null", b'""', b"[]", b"{}")
 
 
 class Message(msgspec.Struct, gc=False):
@@ -83,14 +82,13 @@ def check_chat(choices: list[ChatChoice] | None, envelope: Envelope) -> bool:
         if message is None:
             raise Flaw("holds a choice without a message")
         reason = _checked(choice.finish_reason)
-        calls = _holds(message.tool_calls) or _holds(message.function_call)
+        calls = holds(message.tool_calls) or holds(message.function_call)
         if calls and reason not in CUT_OFF and not _calls_are_whole(message):
             raise Flaw("holds a tool call whose arguments are not whole")
         says = says or calls or _has_words(message)
-        shows = shows or _holds(message.audio) or _holds(message.images)
+        shows = shows or holds(message.audio) or holds(message.images)
         complete = complete and reason in COMPLETE
-    # Who sets stop words may get one of them at once: then nothing is all there is to say.
-    if complete and not (says or shows or _holds(envelope.fields.get("stop", _ABSENT))):
+    if complete and not (says or shows or may_be_empty(envelope)):
         raise Flaw("is an empty answer")
     return says
 
@@ -116,7 +114,7 @@ def check_embeddings(items: list[Item] | None, envelope: Envelope) -> None:
     Some servers leave out every `index`, or the first because it is 0: then an item belongs to the input in its place.
     """
     found = _some(items)
-    if not all([_holds(item.embedding) for item in found]):
+    if not all([holds(item.embedding) for item in found]):
         raise Flaw("holds an item without an embedding")
     asked = texts_in(envelope.fields.get("input"))
     if len(found) < asked:
@@ -143,11 +141,11 @@ def _checked(reason: str | None) -> str:
 
 def _has_words(message: Message) -> bool:
     return (
-        _holds(message.content)
-        or _holds(message.reasoning_content)
-        or _holds(message.reasoning)
-        or _holds(message.reasoning_details)
-        or _holds(message.refusal)
+        holds(message.content)
+        or holds(message.reasoning_content)
+        or holds(message.reasoning)
+        or holds(message.reasoning_details)
+        or holds(message.refusal)
     )
 
 
@@ -155,9 +153,9 @@ def _calls_are_whole(message: Message) -> bool:
     """Whether the arguments of every call are JSON, or nothing. What is no list of calls is not judged."""
     functions: list[_Function | None] = []
     try:
-        if _holds(message.tool_calls):
+        if holds(message.tool_calls):
             functions += [call.function for call in _calls.decode(message.tool_calls)]
-        if _holds(message.function_call):
+        if holds(message.function_call):
             functions.append(_function.decode(message.function_call))
         return all(function is None or _is_whole(function.arguments) for function in functions)
     except json.ValidationError:
@@ -169,8 +167,3 @@ def _calls_are_whole(message: Message) -> bool:
 def _is_whole(arguments: msgspec.Raw) -> bool:
     # A value instead of text is whole as it is.
     return not bytes(arguments).startswith(b'"') or is_whole_json(_text.decode(arguments))
-
-
-def _holds(raw: msgspec.Raw) -> bool:
-    """Whether a field is there and says something: servers that write all fields write `null` for those without."""
-    return bool(raw) and bytes(raw) not in _NOTHING
