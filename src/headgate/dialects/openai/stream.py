@@ -7,6 +7,8 @@ kept back until the answer is known to be whole. A stream that ends without a fi
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from headgate.dialects.openai.asked import may_be_empty
@@ -61,6 +63,8 @@ class StreamReader:
         self._complete = True
         self._says = False
         self._parts: set[str | None] = set()
+        # The index of the answer that is under way alone; at first one that is equal to none.
+        self._going: int | float | str | None = math.nan
         self._begun: set[int | float | str] = set()
         self._answered: set[int | float | str] = set()
         self._reasoned: set[int | float | str] = set()
@@ -172,23 +176,30 @@ class StreamReader:
                 self._unread(event, data, named)
             # Nothing of the answer is lost with it.
             return b""
-        if _is_error(chunk, event, data, named):
-            if chunk.usage:
-                # What was used until it broke off is billed, and said here or nowhere.
-                self._count(bytes(chunk.usage), data)
-            if self.finished:
-                # The client has all of the answer; whatever the provider could not do then was not that.
-                return b""
-            raise ErrorInBody(data)
+        if (chunk.error or chunk.object == "error" or chunk.message or named) and _is_error(chunk, event, data, named):
+            self._failed(chunk, data)
+            return b""
         choices = chunk.choices
         if choices:
             self._last = data
-            self._note(choices)
+            self.pieces += 1
+            choice = choices[0]
+            # Nearly every event goes on with the one answer that is under way: then there is nothing to note.
+            if choice.finish_reason is not None or choice.index != self._going or len(choices) > 1:
+                self._note(choices)
         if chunk.usage:
             event = self._take_usage(event, data, chunk, bool(choices))
         if self._aside is not None and self._aside_mark in event:
             event = self._take_aside(event)
         return event
+
+    def _failed(self, chunk: Chunk, data: bytes) -> None:
+        """The provider says that it failed. Raises ErrorInBody unless the client has all of the answer."""
+        if chunk.usage:
+            # What was used until it broke off is billed, and said here or nowhere.
+            self._count(bytes(chunk.usage), data)
+        if not self.finished:
+            raise ErrorInBody(data)
 
     def _unread(self, event: bytes, data: bytes, named: bool) -> None:
         """An event came that is no JSON. Raises ErrorInBody for a sentence, Fault where the answer lacks it now."""
@@ -206,7 +217,6 @@ class StreamReader:
 
     def _note(self, choices: list[Choice]) -> None:
         """Keep what the choices of an event tell about the answer. Raises Fault when the provider gave it up."""
-        self.pieces += 1
         for choice in choices:
             index = choice.index or 0
             if choice.finish_reason is None:
@@ -226,6 +236,8 @@ class StreamReader:
             self._says = self.has_content = len(self._parts) > (None in self._parts)
             if self.finished and not self._says:
                 self._end_of_nothing()
+        if self.has_words and len(choices) == 1 and choices[0].finish_reason is None:
+            self._going = choices[0].index
 
     def _end_of_nothing(self) -> None:
         """An answer has ended in which nothing was said. Raises Fault unless there is a reason for that."""
