@@ -156,11 +156,13 @@ class Ladder:
         """How a candidate is asked: for the request itself, or for what another answer lacks."""
         envelope = envelope or self.request.envelope
         timeouts, deployment = self.terms.timeouts(place), self.plan.candidates[place].deployment
-        first_token_s = self.means.patience.first_token_s(deployment, timeouts, rival=self.turns.has_next)
+        # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
+        first_token_s: float | None = None
+        if envelope.stream:
+            first_token_s = self.means.patience.first_token_s(deployment, timeouts, rival=self.turns.has_next)
         clocks = Clocks(
             connect_s=timeouts.connect_s,
-            # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
-            first_token_s=first_token_s if envelope.stream else None,
+            first_token_s=first_token_s,
             gap_s=timeouts.gap_s,
             deadline=self.deadline,
         )

@@ -8,7 +8,7 @@ much is known.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -16,6 +16,7 @@ from headgate.routing.breaker import Breaker
 from headgate.routing.parking import DAY_S, HOUR_S, Limit, Parked, Parking
 from headgate.routing.places import CredentialKey, OfferKey, Permit, Place, Server, ServerKey, new_place
 from headgate.routing.standing import OK, Condition, Standing, span
+from headgate.types.by_identity import ByIdentity
 from headgate.types.deployment import Candidate, Deployment
 from headgate.types.fault import FaultClass
 from headgate.types.policy import HealthPolicy
@@ -59,7 +60,7 @@ class Health:
     """The health of all deployments. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:
-        self._here: WeakKeyDictionary[Deployment, Place] = WeakKeyDictionary()
+        self._here: ByIdentity[Deployment, Place] = ByIdentity()
         self._places: OrderedDict[tuple[str, str, str, str, Secret | None], Place] = OrderedDict()
         self._servers: WeakValueDictionary[ServerKey, Server] = WeakValueDictionary()
         self._credentials: Parking[CredentialKey] = Parking(HOUR_S, DAY_S)
@@ -176,7 +177,7 @@ class Health:
 
     def clear(self) -> None:
         """Forget everything of everybody."""
-        self._here = WeakKeyDictionary()
+        self._here = ByIdentity()
         self._places.clear()
         self._servers.clear()
         self._credentials, self._offers = Parking(HOUR_S, DAY_S), Parking(HOUR_S, HOUR_S)
@@ -260,7 +261,7 @@ class Health:
         else:
             self._places.move_to_end(key)
         if own:
-            self._here[deployment] = place
+            self._here.set(deployment, place)
         return place
 
 

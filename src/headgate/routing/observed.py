@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 from headgate.routing.facts import HALF_LIFE_S, Average, Facts, Ratio
+from headgate.types.by_identity import ByIdentity
 from headgate.types.deployment import Deployment
 from headgate.types.secret import Secret
 
@@ -34,7 +34,7 @@ class Observed:
     """
 
     def __init__(self) -> None:
-        self._here: WeakKeyDictionary[Deployment, Facts] = WeakKeyDictionary()
+        self._here: ByIdentity[Deployment, Facts] = ByIdentity()
         self._facts: _Recent[tuple[str, str, str, str, Secret | None], Facts] = _Recent(MOST_DEPLOYMENTS, Facts)
         self._lengths: _Recent[tuple[str, str], Average] = _Recent(MOST_LENGTHS, Average)
         self._densities: _Recent[str, Ratio] = _Recent(MOST_MODELS, Ratio)
@@ -46,7 +46,7 @@ class Observed:
             upstream, credential = deployment.upstream, deployment.credential
             called = upstream.provider, upstream.base_url, deployment.offer.upstream_id
             facts = self._facts.get((*called, credential.name, credential.secret))
-            self._here[deployment] = facts
+            self._here.set(deployment, facts)
         return facts
 
     @property
