@@ -31,7 +31,7 @@ TOTAL_S = 6.0
 GRACE_S = 10.0
 """A request that is still not answered so long after its deadline hangs."""
 
-AT_ONCE = 40
+AT_ONCE = 12
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
 
@@ -112,7 +112,7 @@ def document(served: list[Case], port: int, nowhere: int) -> str:
         url = f"http://127.0.0.1:{there}/{case.provider}/v1"
         providers.append(f"  {case.provider}: {{dialect: openai, base_url: '{url}', {priced}}}")
         fallback = ", fallback: [well/m]" if case.backed else ""
-        first_s, gap_s, total_s = (60, 60, 60) if case.shape.fine else (0.3, 0.3, TOTAL_S)
+        first_s, gap_s, total_s = (60, 60, 60) if case.shape.fine else (1.0, 1.0, TOTAL_S)
         clocks = f"timeouts: {{first_token_s: {first_s}, gap_s: {gap_s}, total_s: {total_s}}}"
         routes.append(f"  r{case.number}: {{targets: [{case.provider}/m]{fallback}, {clocks}, retries: {RETRIES}}}")
     head = f"keys: [{{name: all, secret: {KEY}}}]\nproviders:\n"
@@ -191,9 +191,9 @@ async def bench(served: list[Case]) -> AsyncIterator[Bench]:
             yield Bench(gateway, fake)
 
 
-async def run(there: Bench, served: list[Case]) -> list[Row]:
+async def run(there: Bench, served: list[Case], at_once: int = AT_ONCE) -> list[Row]:
     """Every case, several at once."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(at_once)
 
     async def one(case: Case) -> Row:
         async with gate:

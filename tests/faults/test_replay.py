@@ -15,11 +15,12 @@ import pytest_asyncio
 from headgate.types.fault import FaultClass
 from headgate.types.policy import RULES
 from headgate.types.script import Script, Step
-from tests.faults.bench import AT_ONCE, Bench, Case, Row, bench, run
+from tests.faults.bench import Bench, Case, Row, bench, run
 from tests.faults.corpus import CASES, bytes_of
 from tests.faults.forms import CHAT, TEXT
 from tests.faults.shapes import Shape
 
+AT_ONCE = 32
 KEPT_S = 120.0
 """A limit that is longer than this still stands when the next request comes, however long the others take."""
 
@@ -66,7 +67,7 @@ async def seen() -> AsyncIterator[dict[str, Seen]]:
     every = [case for group in by_name.values() for case in group]
     async with bench(every) as there:
         rows: dict[str, list[Row]] = defaultdict(list)
-        for row in await run(there, every):
+        for row in await run(there, every, AT_ONCE):
             rows[row.case.fault].append(row)
         gate = asyncio.Semaphore(AT_ONCE)
 

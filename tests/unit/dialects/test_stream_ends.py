@@ -55,6 +55,12 @@ def test_a_usage_of_nothing_beside_an_answer_is_not_believed(told: dict[str, int
     assert (usage.output, usage.estimated) == (3, True)
 
 
+def test_thoughts_count_as_written() -> None:
+    told = {"prompt_tokens": 7, "completion_tokens": 8, "completion_tokens_details": {"reasoning_tokens": 8}}
+    usage = read([rendered(HE, LLO, STOP, {"choices": [], "usage": told}, DONE)], COUNTED).usage
+    assert (usage.output, usage.reasoning, usage.estimated) == (0, 8, False)
+
+
 def test_a_usage_from_before_the_answer_is_not_that_of_all_of_it() -> None:
     early = chunk("", usage={"prompt_tokens": 7, "completion_tokens": 1})
     for end in ([STOP, DONE], []):

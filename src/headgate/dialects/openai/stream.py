@@ -110,8 +110,9 @@ class StreamReader:
         service tier it billed stands beside the usage, or in the last event with an answer.
         """
         usage = completed(self.usage, self._request_size // 4, self.pieces)
-        if usage.output < self.pieces and self._is_unlikely(usage):
-            usage = msgspec.structs.replace(usage, output=self.pieces, estimated=True)
+        missing = self.pieces - usage.completion_tokens
+        if missing > 0 and self._is_unlikely(usage):
+            usage = msgspec.structs.replace(usage, output=usage.output + missing, estimated=True)
         tier = usage.service_tier or _tier_of(self._counted) or _tier_of(self._last)
         return usage if tier is None else msgspec.structs.replace(usage, service_tier=tier)
 
@@ -135,7 +136,7 @@ class StreamReader:
 
     def _is_unlikely(self, usage: Usage) -> bool:
         """Whether a usage is not that of all that was written: behind it came more than a finish reason."""
-        return self._says and (usage.output == 0 or self.pieces - self._counted_after > 1)
+        return self._says and (usage.completion_tokens == 0 or self.pieces - self._counted_after > 1)
 
     def _run(self, run: bytes) -> bytes:
         if sse.is_plain(run):
