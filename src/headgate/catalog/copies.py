@@ -66,8 +66,8 @@ CopyOf = Callable[[str, str, tuple[Secret, ...]], Copy | None]
 _decoder = json.Decoder[Copy](Copy)
 
 
-class _Line(msgspec.Struct, frozen=True):
-    """A line of the history."""
+class Seen(msgspec.Struct, frozen=True):
+    """A line of the history: one figure of a model that was another than in the list before."""
 
     at: datetime
     provider: str
@@ -175,7 +175,7 @@ class Shelf:
         if path.exists() and path.stat().st_size > HISTORY_BYTES:
             path.replace(self._directory / OLDER_HISTORY)
         lines = [
-            _Line(copy.fetched_at, copy.provider, one.id, one.figure, one.before, one.after, copy.source)
+            Seen(copy.fetched_at, copy.provider, one.id, one.figure, one.before, one.after, copy.source)
             for one in changed
         ]
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

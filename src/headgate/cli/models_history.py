@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
-from headgate.catalog.copies import DIRECTORY, HISTORY, OLDER_HISTORY
+from headgate.catalog.copies import DIRECTORY, HISTORY, OLDER_HISTORY, Seen
 from headgate.wire import json
 
 MOST_TOLD = 200
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """One figure of a model that was another than in the list before."""
-
-    at: datetime
-    provider: str
-    id: str
-    figure: str
-    before: str | None
-    after: str | None
-    source: str
 
 
 _line = json.Decoder[Seen](Seen)
