@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from headgate.catalog.copies import Seen
 from headgate.catalog.identity import load_identity
-from headgate.cli.models_history import Seen, history
+from headgate.cli.models_history import history
 from headgate.cli.models_prices import price_lines
 from headgate.cli.models_rows import Row, catalogue_rows, configured_rows
 from headgate.cli.offline import moment, near_hint, print_object, read_offline, told_plainly
