@@ -8,6 +8,7 @@ from headgate.gateway.ladder import Ladder, Means
 from headgate.gateway.race import climb
 from headgate.gateway.recover import go_on
 from headgate.gateway.reply import Reply
+from headgate.types.fault import Fault
 from headgate.types.request import Plan, Request
 
 
@@ -28,6 +29,7 @@ async def execute(means: Means, request: Request, plan: Plan, reply: Reply, book
         await deliver_stream(running.begun, booking, reply, sent)
     except BaseException as failure:  # noqa: BLE001  because whatever ends it is told to the deployment's health
         fault = ladder.broke(running, failure)
+        assert isinstance(fault, Fault), "the first stream has nothing it would have to fit to"
         await go_on(ladder, running, sent, reply, fault)
     else:
         ladder.whole(running)

@@ -13,6 +13,7 @@ from headgate.gateway.begin import Asking, Begun, begin, give_up
 from headgate.gateway.booking import Booking
 from headgate.gateway.learn import note
 from headgate.gateway.patience import Patience
+from headgate.gateway.pipe import Diverged
 from headgate.gateway.settle import settle
 from headgate.gateway.steps import Situation, Step, most_useful, next_step
 from headgate.gateway.terms import Terms
@@ -61,7 +62,7 @@ class Running:
 class Ladder:
     """One request on its way through the candidates of its plan."""
 
-    __slots__ = ("booking", "deadline", "faults", "means", "plan", "request", "terms", "turns")
+    __slots__ = ("_reserved", "booking", "deadline", "faults", "means", "plan", "request", "terms", "turns")
 
     def __init__(self, means: Means, request: Request, plan: Plan, booking: Booking) -> None:
         self.means = means
@@ -69,6 +70,7 @@ class Ladder:
         self.plan = plan
         self.booking = booking
         self.faults: list[Fault] = []
+        self._reserved = 0
         self.terms = Terms(plan)
         total_s = self.terms.timeouts(0).total_s
         if request.total_s is not None and request.total_s < total_s:
@@ -86,8 +88,8 @@ class Ladder:
                     step, wait_s = next_step(fault, self._situation(place), self.terms.rule(fault.kind, place))
                     if step is not Step.RETRY:
                         raise
-                    await asyncio.sleep(wait_s + TICK_S)
-                    if not self.turns.is_ready(place, self.booking.clock()):
+                    await self.turns.wait(wait_s + TICK_S)
+                    if not (self.turns.is_ready(place, self.booking.clock()) and await self.affords()):
                         raise
 
     async def once(self, place: int, asking: Asking) -> Running:
@@ -129,14 +131,14 @@ class Ladder:
         """The whole answer was delivered."""
         self.over(running.begun.attempt, running.permit, None, running.place)
 
-    def broke(self, running: Running, failure: BaseException) -> Fault:
-        """The fault of an answer that broke off while it was delivered. Raises what is no fault."""
+    def broke(self, running: Running, failure: BaseException) -> Fault | Diverged:
+        """Why an answer broke off while it was delivered. Raises what is no fault of an upstream's."""
         begun = running.begun
         try:
             give_up(self.means.caller, self.request.envelope, begun.attempt, begun.exchange, failure, self.booking)
         except BaseException as ended:  # a client that left is a cancellation
             self.over(begun.attempt, running.permit, ended, running.place)
-            if isinstance(ended, Fault):
+            if isinstance(ended, Fault | Diverged):
                 return ended
             raise
 
@@ -167,6 +169,18 @@ class Ladder:
             deadline=self.deadline,
         )
         return Asking(envelope, clocks, hold=seam is None and self.terms.holds(place), seam=seam)
+
+    async def affords(self) -> bool:
+        """Whether the budgets of the key have room for the worst of one more answer.
+
+        What is reserved pays for one; each that runs, or has failed and used something, wants a reservation of its own.
+        """
+        engaged = sum(one.usage is not None or one.done is None for one in self.booking.account.tries)
+        while engaged > self._reserved:
+            if not await self.booking.set_aside_another():
+                return False
+            self._reserved += 1
+        return True
 
     def ends(self, fault: Fault, place: int) -> bool:
         """Whether a fault is the last word, whoever else could be asked."""
@@ -208,6 +222,10 @@ class Ladder:
         """A second attempt is made beside the one at this place."""
         self.means.patience.count(self._hedged_as(place))
 
+    def uncount_rival(self, place: int) -> None:
+        """There was nobody to make it at."""
+        self.means.patience.uncount(self._hedged_as(place))
+
     def _hedged_as(self, place: int) -> tuple[str, str]:
         """What requests are counted under that share one allowance of second attempts."""
         return self.request.principal.workspace, self.terms.hedged_as(place)
@@ -217,6 +235,7 @@ class Ladder:
             tries=self.turns.tries(place),
             retries=self.terms.retries(place),
             left_s=self.deadline - self.booking.clock(),
+            patience_s=self.turns.patience_s,
             has_next=self.turns.has_next,
             draw=self.means.draw(),
         )

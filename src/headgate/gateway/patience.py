@@ -73,6 +73,11 @@ class Patience:
         """Whether the share of requests that may be hedged has room for one now."""
         return self._allowed.get(counted_as, 0.0) >= 1.0 - ROUNDING
 
+    def uncount(self, counted_as: Counted) -> None:
+        """It came to nothing before anything was sent."""
+        if counted_as in self._allowed:
+            self._allowed[counted_as] += 1.0
+
     def count(self, counted_as: Counted) -> None:
         """A second attempt was made: a hedge, or in place of one that is late."""
         if counted_as in self._allowed:

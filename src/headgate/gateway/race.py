@@ -18,20 +18,13 @@ AGAIN_S = 1.0
 async def climb(ladder: Ladder) -> Running:
     """The first candidate whose answer begins. Raises Fault: of all that happened the one that tells most."""
     alone = len(ladder.plan.candidates) == 1
-    while (place := await ladder.turns.next()) is not None:
+    while await ladder.affords() and (place := await ladder.turns.next()) is not None:
         try:
             return await (ladder.tried(place) if alone else Race(ladder, place).run())
         except Fault as fault:
             if ladder.ends(fault, place):
                 raise
     raise ladder.verdict()
-
-
-async def _climb_beside(ladder: Ladder) -> Running:
-    """The rest of the ladder, for an attempt that is late; what a second answer may cost has to be there too."""
-    if not await ladder.booking.set_aside_another():
-        raise ladder.verdict()
-    return await climb(ladder)
 
 
 class Race:
@@ -43,6 +36,7 @@ class Race:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle
+        self._tried = 0
         self._rival: asyncio.Task[Running] | None = None
         self._listening = True
 
@@ -85,15 +79,24 @@ class Race:
         if self._ladder.speaks(self._place) or not self._ladder.turns.has_rival:
             return False
         self._ladder.count_rival(self._place)
-        self._rival = self._loop.create_task(_climb_beside(self._ladder))
+        self._tried = len(self._ladder.booking.account.tries)
+        self._rival = self._loop.create_task(climb(self._ladder))
         self._rival.add_done_callback(self._heard)
         return True
 
     def _heard(self, rival: asyncio.Task[Running]) -> None:
-        if not self._listening or rival.cancelled() or rival.exception() is not None or self._task is None:
+        if not self._listening or rival.cancelled() or self._task is None:
             return
-        self._listening = False
-        self._task.cancel()
+        failure = rival.exception()
+        if failure is None:
+            self._listening = False
+            self._task.cancel()
+        elif isinstance(failure, Fault) and not self._ladder.ends(failure, self._place):
+            # Who could not be asked, or failed, may be back while the first still runs.
+            if len(self._ladder.booking.account.tries) == self._tried:
+                self._ladder.uncount_rival(self._place)
+            self._rival = None
+            self._timer = self._loop.call_later(AGAIN_S, self._overtake)
 
     async def _end_rival(self, won: Running | None) -> None:
         """Whatever the rival still comes to must not interrupt what follows, and nothing of it may be left running.

@@ -33,7 +33,7 @@ async def go_on(ladder: Ladder, broken: Running, sent: Sent, reply: Reply, fault
     which nobody else may be asked.
     """
     account, ended, last = ladder.booking.account, fault, broken
-    while not ladder.ends(ended, last.place) and sent.keeps and await ladder.booking.set_aside_another():
+    while not ladder.ends(ended, last.place) and sent.keeps and await ladder.affords():
         said = Said.of(sent.runs)
         if not said.recoverable or (place := await ladder.turns.next()) is None:
             break
@@ -51,7 +51,9 @@ async def go_on(ladder: Ladder, broken: Running, sent: Sent, reply: Reply, fault
             choose(running.begun, ladder.booking)
             await deliver_stream(running.begun, ladder.booking, reply, sent)
         except BaseException as failure:  # noqa: BLE001  because whatever ends it is told to the deployment's health
-            ended, last = ladder.broke(running, failure), running
+            last, why = running, ladder.broke(running, failure)
+            if isinstance(why, Fault):
+                ended = why
             continue
         ladder.whole(running)
         return

@@ -55,11 +55,15 @@ operator's: a model that one provider no longer has is the client's mistake only
 
 
 class Situation(msgspec.Struct, frozen=True):
-    """Where a request stands after a fault. Times in seconds; `draw` is a number from 0 to 1."""
+    """Where a request stands after a fault. Times in seconds; `draw` is a number from 0 to 1.
+
+    `left_s` is the time to the deadline, `patience_s` how much of it may still be spent waiting.
+    """
 
     tries: int
     retries: int
     left_s: float
+    patience_s: float
     has_next: bool
     draw: float
 
@@ -87,7 +91,7 @@ def next_step(fault: Fault, now: Situation, rule: Rule) -> tuple[Step, float]:
         wait_s = max(wait_s, fault.retry_after_s)
     elif fault.kind is FaultClass.RATE_LIMITED and onward is Step.FALL_BACK:
         return onward, 0.0
-    if wait_s > min(now.left_s * MOST_PATIENCE, MOST_WAIT_S):
+    if wait_s > min(now.left_s * MOST_PATIENCE, now.patience_s):
         return onward, 0.0
     return Step.RETRY, wait_s
 

@@ -21,6 +21,8 @@ SPREAD = 0.25
 LEAST_PAUSE_S = 0.01
 """A clock that is read a moment early must not find the limit still there."""
 
+_NEVER = math.inf, -1
+
 MOST_TOLD = 5
 """Candidates that the error of a request which nobody can take speaks of."""
 
@@ -74,8 +76,19 @@ class Turns:
 
     @property
     def has_rival(self) -> bool:
-        """Whether somebody may be asked now, or when a rate limit is over."""
-        return self.has_next or next(self._waits(self._booking.clock()), None) is not None
+        """Whether somebody may be asked now, or when a rate limit is over that can be waited for."""
+        now = self._booking.clock()
+        return self.has_next or min(self._waits(now), default=_NEVER)[0] <= self._longest_wait_s(now)
+
+    @property
+    def patience_s(self) -> float:
+        """How long the request may still wait in all."""
+        return MOST_WAIT_S - self._waited_s
+
+    async def wait(self, seconds: float) -> None:
+        """Wait, and keep in mind how long the request has waited."""
+        self._waited_s += seconds
+        await asyncio.sleep(seconds)
 
     async def next(self) -> int | None:
         """The place of the next candidate to ask, after a wait where nobody can be asked yet; None when nobody will.
@@ -86,11 +99,10 @@ class Turns:
         """
         while (place := self._take()) is None:
             now = self._booking.clock()
-            wait_s, place = min(self._waits(now), default=(math.inf, -1))
-            if wait_s > min((self._deadline - now) * MOST_PATIENCE, MOST_WAIT_S - self._waited_s):
+            wait_s, place = min(self._waits(now), default=_NEVER)
+            if wait_s > self._longest_wait_s(now):
                 return None
-            self._waited_s += wait_s
-            await asyncio.sleep(wait_s)
+            await self.wait(wait_s)
             self._awaited.append(place)
             self._recalled.add(place)
         return place
@@ -166,6 +178,9 @@ class Turns:
         for place in self._returned:
             if self.tries(place) <= self._terms.retries(place) and self.is_ready(place, now):
                 yield place
+
+    def _longest_wait_s(self, now: float) -> float:
+        return min((self._deadline - now) * MOST_PATIENCE, self.patience_s)
 
     def _waits(self, now: float) -> Iterator[tuple[float, int]]:
         """How long until a candidate may be asked, and its place. Those who wait for one limit come back spread out."""

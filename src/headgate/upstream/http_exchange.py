@@ -13,6 +13,7 @@ from typing import Protocol
 from headgate.types.fault import FaultClass
 from headgate.upstream.decoding import Decoder, DecodingFailed, decoder_for
 from headgate.upstream.exchange import Clocks, ExchangeFailed
+from headgate.wire import sse
 
 # Kept by themselves: looking a member up in its class takes twice as long, and every piece of a stream asks.
 _STALLED, _NO_FIRST_TOKEN = FaultClass.STALLED, FaultClass.NO_FIRST_TOKEN
@@ -205,14 +206,14 @@ class HttpExchange:
                 self._connection.abort()
             return
         self._buffer.append(data)
-        if self._phase is _STALLED:
+        if self._phase is _STALLED and not sse.is_comment(data):
             self._due = self._loop.time() + self._clocks.gap_s
         if self._buffered > HIGH_WATER:
             self._connection.pause()
         self._wake()
 
     def _hand_over(self, data: bytes, consume: Callable[[bytes], bool]) -> None:
-        if self._phase is _STALLED:
+        if self._phase is _STALLED and not sse.is_comment(data):
             self._due = self._loop.time() + self._clocks.gap_s
         try:
             goes_on = consume(data)

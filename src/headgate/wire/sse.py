@@ -118,6 +118,11 @@ def name_of(event: bytes) -> bytes:
     return name
 
 
+def is_comment(data: bytes) -> bool:
+    """Whether a piece of a stream is comments and nothing else, which keep a connection open and say nothing."""
+    return data[:1] == b":" and b"data" not in data and b"event" not in data
+
+
 def render(data: bytes) -> bytes:
     """One event around a payload; its lines end in LF, if there are several."""
     return b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n"

@@ -16,7 +16,7 @@ F = FaultClass
 def after(
     kind: FaultClass, *, tries: int = 1, has_next: bool = True, wait_s: float | None = None, left_s: float = 600.0
 ) -> tuple[Step, float]:
-    situation = Situation(tries=tries, retries=2, left_s=left_s, has_next=has_next, draw=0.5)
+    situation = Situation(tries=tries, retries=2, left_s=left_s, patience_s=30.0, has_next=has_next, draw=0.5)
     return next_step(Fault(kind, "no", retry_after_s=wait_s), situation, rule_of(kind, None))
 
 
@@ -51,7 +51,7 @@ def test_a_rate_limit_moves_on_and_is_waited_for_only_where_nobody_else_is() -> 
 
 def test_a_routes_own_rule_counts() -> None:
     own: dict[str, Rule] = {F.CONTENT_FILTERED: Rule(retry=False, fall_back=True)}
-    situation = Situation(tries=1, retries=2, left_s=9.0, has_next=True, draw=0.0)
+    situation = Situation(tries=1, retries=2, left_s=9.0, patience_s=30.0, has_next=True, draw=0.0)
     fault = Fault(F.CONTENT_FILTERED, "no")
     assert next_step(fault, situation, rule_of(fault.kind, own))[0] is Step.FALL_BACK
 
@@ -60,7 +60,7 @@ def test_a_routes_own_rule_counts() -> None:
 def test_no_retry_beyond_the_policy_and_no_wait_beyond_the_time_that_is_left(
     kind: FaultClass, tries: int, retries: int, left_s: float, wait_s: float
 ) -> None:
-    situation = Situation(tries=tries, retries=retries, left_s=left_s, has_next=False, draw=0.5)
+    situation = Situation(tries=tries, retries=retries, left_s=left_s, patience_s=30.0, has_next=False, draw=0.5)
     step, pause = next_step(Fault(kind, "no", retry_after_s=wait_s), situation, rule_of(kind, None))
     if step is Step.RETRY:
         assert tries <= retries

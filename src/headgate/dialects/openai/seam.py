@@ -55,6 +55,7 @@ class Seam:
         # What the second stream's text is compared with first, how much of it has come, and the white space behind.
         self._known = said.text if prefill is None else "" if repeats is False else prefill.text
         self._at = 0
+        self._passed = False
         self._space = "" if prefill is None else prefill.cut
 
     @property
@@ -93,7 +94,8 @@ class Seam:
     def _event(self, event: bytes) -> bytes:
         data = sse.data_of(event)
         if not data:
-            return event
+            # Nothing of this stream goes out, no comment either, before it is known to fit.
+            return event if self._passed else b""
         fields = json.parse_body(data)
         if not says_something(fields.get("choices")):
             return b""
@@ -103,6 +105,7 @@ class Seam:
         if not self._choice(choices[0]):
             return b""
         fields["choices"] = json.raw(choices)
+        self._passed = True
         return self._rendered(fields)
 
     def _choice(self, choice: Body) -> bool:
