@@ -188,7 +188,13 @@ class Ladder:
 
     def verdict(self) -> Fault:
         """What the client is told when nobody is left: of all that happened, what tells it most."""
-        return most_useful(self.faults) if self.faults else self.turns.nobody(range(len(self.plan.candidates)))
+        if not self.faults:
+            return self.turns.nobody(range(len(self.plan.candidates)))
+        fault = most_useful(self.faults)
+        if fault.kind is FaultClass.RATE_LIMITED and fault.retry_after_s is None:
+            # The provider named no time; how long it is left alone is what there is to say.
+            return fault.retold(retry_after_s=self.turns.limited_s())
+        return fault
 
     def speaks(self, place: int) -> bool:
         """Whether the stream of a candidate under way has content, be it held back: then it is not late."""

@@ -47,6 +47,8 @@ class Pipe:
     @property
     def is_under_way(self) -> bool:
         """Whether a part of the answer has been let out: more than a role, and than calls that are held."""
+        if self._seam is not None and not self._seam.passed:
+            return False
         reader = self.reader
         return reader.has_words or (reader.has_content and not self._held.holding)
 

@@ -80,6 +80,13 @@ class Turns:
         now = self._booking.clock()
         return self.has_next or min(self._waits(now), default=_NEVER)[0] <= self._longest_wait_s(now)
 
+    def limited_s(self) -> float | None:
+        """How long until the first rate limit of a candidate is over; None when none is at one."""
+        now = self._booking.clock()
+        standings = [self._standing(place, now) for place in range(len(self._plan.candidates))]
+        limits = [one.wait_s(now) for one in standings if one.condition is Condition.LIMITED]
+        return min((wait_s for wait_s in limits if wait_s is not None), default=None)
+
     @property
     def patience_s(self) -> float:
         """How long the request may still wait in all."""

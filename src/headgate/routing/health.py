@@ -120,7 +120,7 @@ class Health:
         """The first content of an answer has come: it is alive, its credential is taken and its model is there."""
         if permit.over:
             return
-        permit.place.breaker.heard(permit.passage, now)
+        permit.breaker.heard(permit.passage, now)
         self._works(permit)
 
     def end(
@@ -139,18 +139,18 @@ class Health:
         if permit.over:
             return
         permit.over = True
-        place, passage = permit.place, permit.passage
+        place, breaker, passage = permit.place, permit.breaker, permit.passage
         if fault is None:
-            place.breaker.success(passage, now)
+            breaker.success(passage, now)
             self._works(permit)
             return
         if fault in COUNTED:
             place.server.fault = fault
-            place.breaker.failure(passage, now, policy, jitter)
+            breaker.failure(passage, now, policy, jitter)
         else:
             if fault in FROM_THE_LIVING:
-                place.breaker.heard(passage, now)
-            place.breaker.abandoned(passage)
+                breaker.heard(passage, now)
+            breaker.abandoned(passage)
         if fault is FaultClass.RATE_LIMITED:
             place.limit.refused(passage.at, now, wait_s)
         elif fault in (FaultClass.QUOTA_EXHAUSTED, FaultClass.BAD_CREDENTIAL):
@@ -164,7 +164,7 @@ class Health:
         if permit.over:
             return
         permit.over = True
-        permit.place.breaker.abandoned(permit.passage)
+        permit.breaker.abandoned(permit.passage)
         self._give_back(permit)
 
     def forget(self, candidate: Candidate) -> None:

@@ -43,11 +43,13 @@ class Place:
 class Permit:
     """Leave for one attempt. It is given back once: by `end` or by `abandon`."""
 
-    __slots__ = ("candidate", "over", "passage", "place")
+    __slots__ = ("breaker", "candidate", "over", "passage", "place")
 
     def __init__(self, candidate: Candidate, place: Place, passage: Passage) -> None:
         self.candidate = candidate
         self.place = place
+        # A breaker that is forgotten must not hear of attempts that began under it from its successor.
+        self.breaker = place.breaker
         self.passage = passage
         self.over = False
 

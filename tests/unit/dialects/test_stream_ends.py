@@ -90,3 +90,33 @@ def test_an_answer_of_nothing_may_be_honest() -> None:
 def test_what_is_no_text_is_an_answer_all_the_same(part: dict[str, Any]) -> None:
     event = {"choices": [{"index": 0, "delta": part, "finish_reason": None}]}
     assert read([rendered(event, STOP, DONE)], PLAIN).ended == "complete"
+
+
+def test_finish_reasons_before_the_end_say_nothing_of_it() -> None:
+    said = [chunk("Hel", "stop"), chunk("lo", "stop")]
+    assert read([rendered(*said)], PLAIN).ended == "broken_stream"
+    assert read([rendered(HE, STOP, LLO)], PLAIN).ended == "broken_stream"
+    assert read([rendered(*said, DONE)], PLAIN).ended == "complete"
+    assert read([rendered(HE, LLO, STOP, chunk("", "stop"))], PLAIN).ended == "complete"
+
+
+def test_done_does_not_stand_for_the_answer_to_another_prompt() -> None:
+    two = envelope(prompt=["a", "b"])
+    assert read([rendered(text(0, "x", "stop"), DONE)], two).ended == "broken_stream"
+    assert read([rendered(text(0, "x", "stop"), text(1, "y", "stop"), DONE)], two).ended == "complete"
+
+
+def test_half_a_character_at_the_end_of_an_event_goes_on_as_it_came() -> None:
+    halves = [b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}\n\n']
+    halves.append(halves[0].replace(b"ud83d", b"uDE00"))
+    outcome = read([*halves, rendered(STOP, DONE)], PLAIN)
+    assert outcome.ended == "complete"
+    assert outcome.sent.startswith(b"".join(halves))
+
+
+def test_to_what_a_tool_found_there_may_be_nothing_to_add() -> None:
+    called = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f"}}]}
+    messages = [{"role": "user", "content": "hi"}, called, {"role": "tool", "tool_call_id": "c", "content": "done"}]
+    nothing = rendered(ROLE, STOP, DONE)
+    assert read([nothing], envelope(messages=messages)).ended == "complete"
+    assert read([nothing], envelope(messages=[*messages, {"role": "user", "content": "and"}])).ended == "soft_error"

@@ -47,3 +47,14 @@ def test_names_that_clients_make_up_do_not_fill_the_memory() -> None:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 1_000_000
+
+
+def test_what_is_forgotten_does_not_come_back_with_attempts_that_began_before() -> None:
+    health, one = Health(), served()
+    late = [health.begin(one, 0, POLICY) for _ in range(8)]
+    health.forget(one)
+    for permit in late:
+        assert permit is not None
+        health.end(permit, FaultClass.RESET, 1, POLICY, 0.5)
+    assert health.standing(one, 2, POLICY) is OK
+    assert sum(health.begin(one, 2, POLICY) is not None for _ in range(50)) == 10

@@ -27,9 +27,15 @@ def texts_in(raw: msgspec.Raw | None) -> int:
 def may_be_empty(envelope: Envelope) -> bool:
     """Whether an answer of nothing can be an honest one.
 
-    Who sets stop words may get one of them at once, and between a prefix and a suffix there may be nothing to insert.
+    Who sets stop words may get one of them at once, between a prefix and a suffix there may be nothing to insert, and
+    to what a tool has found there may be nothing to add.
     """
-    return envelope.operation is Operation.COMPLETION or holds(envelope.fields.get("stop", _ABSENT))
+    if envelope.operation is Operation.COMPLETION or holds(envelope.fields.get("stop", _ABSENT)):
+        return True
+    messages = envelope.fields.get("messages")
+    if messages is None or b'"tool"' not in bytes(messages):
+        return False
+    return bytes(json.parse_body(json.parse_items(messages)[-1]).get("role", _ABSENT)) == b'"tool"'
 
 
 def holds(raw: msgspec.Raw) -> bool:

@@ -43,6 +43,7 @@ class Seam:
 
     `mode`      how the second stream relates to the first
     `diverged`  why it does not fit, for people; nothing is passed on from there
+    `passed`    something of it was passed on that is more than a comment
     """
 
     def __init__(self, said: Said, prefill: Prefill | None = None, repeats: bool | None = None) -> None:
@@ -55,7 +56,7 @@ class Seam:
         # What the second stream's text is compared with first, how much of it has come, and the white space behind.
         self._known = said.text if prefill is None else "" if repeats is False else prefill.text
         self._at = 0
-        self._passed = False
+        self.passed = False
         self._space = "" if prefill is None else prefill.cut
 
     @property
@@ -94,8 +95,7 @@ class Seam:
     def _event(self, event: bytes) -> bytes:
         data = sse.data_of(event)
         if not data:
-            # Nothing of this stream goes out, no comment either, before it is known to fit.
-            return event if self._passed else b""
+            return event
         fields = json.parse_body(data)
         if not says_something(fields.get("choices")):
             return b""
@@ -105,7 +105,7 @@ class Seam:
         if not self._choice(choices[0]):
             return b""
         fields["choices"] = json.raw(choices)
-        self._passed = True
+        self.passed = True
         return self._rendered(fields)
 
     def _choice(self, choice: Body) -> bool:

@@ -11,11 +11,12 @@ import math
 
 import msgspec
 
-from headgate.dialects.openai.asked import may_be_empty
+from headgate.dialects.openai.asked import may_be_empty, texts_in
 from headgate.dialects.openai.chunk import WORDS, Choice, Chunk, answers_asked_for, decode_chunk, part_of
 from headgate.dialects.openai.finish import COMPLETE, FAILED
 from headgate.dialects.openai.reply import ErrorInBody, is_error, is_flat_error
 from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
+from headgate.types.deployment import Operation
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
 from headgate.types.usage import Usage
@@ -59,7 +60,10 @@ class StreamReader:
         self._usage_event = b""
         self.pieces = 0
         self._answers = answers_asked_for(envelope)
-        self._may_be_empty = goes_on or may_be_empty(envelope)
+        self._texts = texts_in(envelope.fields.get("prompt")) if envelope.operation is Operation.COMPLETION else 1
+        self._envelope = envelope
+        self._goes_on = goes_on
+        self._loose = False
         self._complete = True
         self._says = False
         self._parts: set[str | None] = set()
@@ -214,12 +218,17 @@ class StreamReader:
         self.ended = True
         if self.has_content and not self._begun <= self._reasoned:
             raise Fault(FaultClass.BROKEN_STREAM, "the provider ended its answer without a finish reason")
+        if self.has_content and len(self._reasoned) < self._texts:
+            raise Fault(FaultClass.BROKEN_STREAM, "the provider gave fewer answers than there were prompts")
         self.finished = True
 
     def _note(self, choices: list[Choice]) -> None:
         """Keep what the choices of an event tell about the answer. Raises Fault when the provider gave it up."""
         for choice in choices:
             index = choice.index or 0
+            if index in self._answered and part_of(choice) is not None:
+                # Its finish reasons say nothing of the end: only `[DONE]` does.
+                self._loose, self.finished = True, False
             if choice.finish_reason is None:
                 self._begun.add(index)
                 continue
@@ -230,19 +239,21 @@ class StreamReader:
                     raise Fault(FaultClass.BROKEN_STREAM, "the provider broke off its answer with an error")
                 self._answered.add(index)
                 self._complete = self._complete and choice.finish_reason in COMPLETE
-                self.finished = len(self._answered) >= self._answers and self._begun <= self._answered
+                self._going = math.nan
+                whole = len(self._answered) >= self._answers and self._begun <= self._answered
+                self.finished = whole and not self._loose
         if not self.has_words:
             self._parts.update(map(part_of, choices))
             self.has_words = WORDS in self._parts
             self._says = self.has_content = len(self._parts) > (None in self._parts)
             if self.finished and not self._says:
                 self._end_of_nothing()
-        if self.has_words and len(choices) == 1 and choices[0].finish_reason is None:
+        if self.has_words and not self._answered and len(choices) == 1 and choices[0].finish_reason is None:
             self._going = choices[0].index
 
     def _end_of_nothing(self) -> None:
         """An answer has ended in which nothing was said. Raises Fault unless there is a reason for that."""
-        if self._complete and not self._may_be_empty:
+        if self._complete and not (self._goes_on or may_be_empty(self._envelope)):
             raise Fault(FaultClass.SOFT_ERROR, "the provider's stream is an empty answer")
         self.has_content = True
 
