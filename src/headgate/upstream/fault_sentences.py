@@ -234,6 +234,10 @@ _QUOTES = tuple(
     (re.compile(opening), re.compile(closing))
     for opening, closing in (('"', '"'), ("`", "`"), (r"(?<!\w)'", r"'(?!\w)"), ("[“„«]", "[”“»]"), ("[‘‚]", "[’‘]"))
 )
+_SHARE = re.compile(
+    r"tokens per \w+[^.]{0,20}?\blimit:? (\d[\d,]{0,15}), (?:used:? \d[\d,]{0,15}, )?requested:? (\d[\d,]{0,15})",
+    re.IGNORECASE,
+)
 _NAMED = (
     re.compile(r"unknown name \"([\w.-]{1,100})\"", re.IGNORECASE),
     re.compile(r"property '([\w.-]{1,100})' is unsupported", re.IGNORECASE),
@@ -285,3 +289,13 @@ def named_parameter(text: str) -> str | None:
     """The parameter that a sentence about an unsupported one names."""
     text = text[:MAX_SEARCHED]
     return next((match[1] for pattern in _NAMED if (match := pattern.search(text))), None)
+
+
+def can_never_fit(text: str) -> bool:
+    """Whether a message about a share of tokens says that the request alone is larger than all of it."""
+    share = _SHARE.search(text[:MAX_SEARCHED])
+    return share is not None and _number(share[2]) > _number(share[1])
+
+
+def _number(digits: str) -> int:
+    return int(digits.replace(",", ""))

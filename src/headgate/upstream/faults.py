@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.secret import Secret
 from headgate.upstream.fault_bodies import ErrorBody, parse_error
-from headgate.upstream.fault_sentences import class_of_text, named_parameter
+from headgate.upstream.fault_sentences import can_never_fit, class_of_text, named_parameter
 from headgate.upstream.fault_waits import wait_s
 from headgate.upstream.fault_words import TOO_LARGE, are_of_a_field, class_of_general_words, class_of_words
 
@@ -108,6 +108,8 @@ def _class_of(error: ErrorBody, status: int, headers: Mapping[str, str]) -> Faul
     if kind is FaultClass.RATE_LIMITED and headers.get("x-ratelimit-limit-req-minute", "").strip() == "0":
         # Mistral's way to say that the credential has no share of this model at all.
         return FaultClass.QUOTA_EXHAUSTED
+    if kind is FaultClass.RATE_LIMITED and can_never_fit(_explanation(error)):
+        return FaultClass.CONTEXT_TOO_LONG
     return kind
 
 

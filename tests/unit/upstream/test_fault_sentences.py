@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from headgate.types.fault import FaultClass
-from headgate.upstream.fault_sentences import MAX_SEARCHED, class_of_text, named_parameter, without_quotes
+from headgate.upstream.fault_sentences import (
+    MAX_SEARCHED,
+    can_never_fit,
+    class_of_text,
+    named_parameter,
+    without_quotes,
+)
 from headgate.upstream.faults import classify
 from headgate.wire import json
 
@@ -165,3 +171,20 @@ def test_a_sentence_is_looked_for_at_the_beginning() -> None:
 )
 def test_a_sentence_about_an_unsupported_parameter_names_it(text: str, name: str | None) -> None:
     assert named_parameter(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [
+        ("Request too large on tokens per minute (TPM): Limit 600, Requested 900", True),
+        ("Request too large on tokens per min (TPM): Limit 30,000, Requested 45,000.", True),
+        ("Rate limit reached on tokens per day (TPD): Limit 600, Used 5, Requested 601.", True),
+        ("Rate limit reached on tokens per day (TPD): Limit 600, Used 599, Requested 600.", False),
+        ("Request too large on tokens per minute (TPM): Limit 600, Requested 600", False),
+        ("Rate limit reached on requests per minute (RPM): Limit 1, Requested 2", False),
+        ("Limit, Requested", False),
+        ("", False),
+    ],
+)
+def test_what_is_larger_than_a_whole_share_can_never_fit(text: str, never: bool) -> None:
+    assert can_never_fit(text) is never
