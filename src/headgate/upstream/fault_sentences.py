@@ -238,6 +238,12 @@ _SHARE = re.compile(
     r"tokens per \w+[^.]{0,20}?\blimit:? (\d[\d,]{0,15}), (?:used:? \d[\d,]{0,15}, )?requested:? (\d[\d,]{0,15})",
     re.IGNORECASE,
 )
+# Who may not, or where not: a credential, its owner, or what these may use.
+_REFUSED = re.compile(
+    r"auth|credential|permission|permitted|signature|token|account|organi[sz]ation|project|subscri|billing|licen[sc]e"
+    r"|country|region|territory|location|access_?denied|no_access|\b(keys?|users?|teams?|plan|ip)\b",
+    re.IGNORECASE,
+)
 _NAMED = (
     re.compile(r"unknown name \"([\w.-]{1,100})\"", re.IGNORECASE),
     re.compile(r"property '([\w.-]{1,100})' is unsupported", re.IGNORECASE),
@@ -295,6 +301,11 @@ def can_never_fit(text: str) -> bool:
     """Whether a message about a share of tokens says that the request alone is larger than all of it."""
     share = _SHARE.search(text[:MAX_SEARCHED])
     return share is not None and _number(share[2]) > _number(share[1])
+
+
+def names_who_is_refused(text: str) -> bool:
+    """Whether a refusal speaks of a credential, an account or a place, rather than of nothing."""
+    return _REFUSED.search(text[:MAX_SEARCHED]) is not None
 
 
 def _number(digits: str) -> int:

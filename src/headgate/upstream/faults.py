@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.secret import Secret
 from headgate.upstream.fault_bodies import ErrorBody, parse_error
-from headgate.upstream.fault_sentences import can_never_fit, class_of_text, named_parameter
+from headgate.upstream.fault_sentences import (
+    can_never_fit,
+    class_of_text,
+    named_parameter,
+    names_who_is_refused,
+    without_quotes,
+)
 from headgate.upstream.fault_waits import wait_s
 from headgate.upstream.fault_words import TOO_LARGE, are_of_a_field, class_of_general_words, class_of_words
 
@@ -102,6 +108,9 @@ def _class_of(error: ErrorBody, status: int, headers: Mapping[str, str]) -> Faul
         kind = _by_status(error, words, status, inside)
         if status in _MAY_BE_OF_A_FIELD and FaultClass.MODEL_NOT_FOUND in never and kind in _SHARED:
             return FaultClass.BAD_REQUEST
+        if kind is FaultClass.BAD_CREDENTIAL and 403 in (status, inside) and not _names_who_is_refused(error, words):
+            # A firewall's word on one request; of a credential it says nothing.
+            return FaultClass.SERVER_ERROR
     if kind in _OURS_ONLY and error.foreign:
         # The credential that somebody further upstream refused, or whose credit is spent, is not ours.
         return FaultClass.SERVER_ERROR
@@ -131,6 +140,12 @@ def _by_body(error: ErrorBody, words: frozenset[str], beside: int, never: frozen
     if kind is None and nested is not None:
         kind = class_of_words(nested.words) or class_of_text(nested.text, beside, never)
     return kind or class_of_text(error.text, beside, never)
+
+
+def _names_who_is_refused(error: ErrorBody, words: frozenset[str]) -> bool:
+    return names_who_is_refused(" ".join(words)) or any(
+        names_who_is_refused(without_quotes(one.text)) for one in (error, error.nested or error)
+    )
 
 
 def _by_status(error: ErrorBody, words: frozenset[str], status: int, inside: int | None) -> FaultClass:

@@ -10,6 +10,7 @@ from headgate.upstream.fault_sentences import (
     can_never_fit,
     class_of_text,
     named_parameter,
+    names_who_is_refused,
     without_quotes,
 )
 from headgate.upstream.faults import classify
@@ -188,3 +189,22 @@ def test_a_sentence_about_an_unsupported_parameter_names_it(text: str, name: str
 )
 def test_what_is_larger_than_a_whole_share_can_never_fit(text: str, never: bool) -> None:
     assert can_never_fit(text) is never
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Your API key may not do that", True),
+        ("You are not authorized", True),
+        ("permission_error", True),
+        ("Your account is closed", True),
+        ("Country not supported", True),
+        ("No such user", True),
+        ("Forbidden", False),
+        ("Access denied", False),
+        ("Request blocked by a rule: monkeys", False),
+        ("", False),
+    ],
+)
+def test_a_refusal_names_who_is_refused_or_nobody(text: str, names: bool) -> None:
+    assert names_who_is_refused(text) is names
