@@ -41,8 +41,9 @@ class ErrorBody(msgspec.Struct, frozen=True):
     message without the names of the client's own fields. `delay` is a duration the provider asks to be left alone for,
     `headers` what it would have answered with, names in lower case. `nested` is another error that this one quotes;
     `foreign` says that it came from further upstream, where our credential is unknown. `page` says that it is what
-    proxies send and no API does: a document in markup, or one of their well-known lines. `limit` is how many characters
-    of the message are worth passing on.
+    proxies send and no API does: a document in markup, or one of their well-known lines. `listed` says that it is a
+    list of what is wrong in the request, each with its place. `limit` is how many characters of the message are worth
+    passing on.
     """
 
     message: str = ""
@@ -56,6 +57,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
     nested: ErrorBody | None = None
     foreign: bool = False
     page: bool = False
+    listed: bool = False
     limit: int = MAX_MESSAGE
 
 
@@ -135,6 +137,7 @@ def _from_detail(detail: list[Any], value: dict[str, Any]) -> ErrorBody:
     texts: list[str] = []
     words = set(_words(value))
     param: str | None = None
+    listed = False
     for item in detail[:MAX_ITEMS]:
         if isinstance(item, str):
             said.append(item)
@@ -143,10 +146,12 @@ def _from_detail(detail: list[Any], value: dict[str, Any]) -> ErrorBody:
             parts = [part for part in _list(item.get("loc")) if isinstance(part, str | int) and part != "body"]
             loc, text = ".".join(map(str, parts[:MAX_ITEMS])), _text(item.get("msg"))
             param = param or loc or None
+            listed = listed or "loc" in item
             words |= _words(item)
             said.append(f"{loc}: {text}" if loc else text)
             texts.append(text)
-    return ErrorBody(message="; ".join(said), words=frozenset(words), param=param, text="; ".join(texts))
+    message, text = "; ".join(said), "; ".join(texts)
+    return ErrorBody(message=message, words=frozenset(words), param=param, text=text, listed=listed)
 
 
 def _plain(body: bytes, content_type: str) -> ErrorBody:

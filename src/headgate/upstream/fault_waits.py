@@ -8,7 +8,7 @@ from datetime import datetime
 
 from headgate.types.fault import FaultClass
 from headgate.upstream.fault_bodies import ErrorBody
-from headgate.upstream.fault_words import MAX_SEARCHED
+from headgate.upstream.fault_sentences import MAX_SEARCHED
 from headgate.upstream.retry_after import MAX_WAIT_S, reset_s, retry_after_s
 
 _WORTH_WAITING = frozenset(

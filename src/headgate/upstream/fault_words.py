@@ -1,21 +1,11 @@
-"""What machine codes and sentences of error bodies mean, whoever says them.
-
-A code means the same whatever the status beside it. A sentence is looked at only where its status leaves the matter
-open, and what it quotes is left out where believing it would cost more than this one request: clients can have their
-own words quoted. Codes and sentences: each provider's error reference.
-"""
+"""What machine codes of error bodies mean, whoever says them and whatever the status. Codes: each provider's error
+reference."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-
-import msgspec
 
 from headgate.types.fault import FaultClass
-
-MAX_SEARCHED = 2000
-"""An explanation begins with what is wrong; nothing is looked for beyond this."""
 
 TOO_LARGE = "request_too_large"
 
@@ -88,171 +78,14 @@ _GENERAL = {
 }
 
 
-class Sentence(msgspec.Struct, frozen=True):
-    """A class of fault, the sentences that mean it, and the statuses beside which they do.
-
-    `bare` looks at the text without what it quotes.
-    """
-
-    kind: FaultClass
-    pattern: re.Pattern[str]
-    beside: Callable[[int], bool]
-    bare: bool = False
-
-
-def _sentence(kind: FaultClass, beside: Callable[[int], bool], *patterns: str, bare: bool = False) -> Sentence:
-    return Sentence(kind, re.compile("|".join(patterns), re.IGNORECASE), beside, bare)
-
-
-def _any(status: int) -> bool:
-    return True
-
-
-def _refused(status: int) -> bool:
-    return status < 500 and status != 429
-
-
-def _wrong(status: int) -> bool:
-    return status in (200, 400, 404, 405, 415, 422, 501)
-
-
-def _strained(status: int) -> bool:
-    return status in (200, 429, 500, 502, 503, 504)
-
-
-_SENTENCES = (
-    # First of all, so that a client's own field cannot be named like one of the sentences below.
-    _sentence(
-        FaultClass.UNSUPPORTED,
-        _wrong,
-        r"extra inputs are not permitted",
-        r"unknown name \"",
-        r"unrecognized request argument",
-        r"unsupported (parameter|value)",
-        r"property '[^']{1,200}' is unsupported",
-    ),
-    _sentence(
-        FaultClass.QUOTA_EXHAUSTED,
-        _any,
-        r"credit balance is too low",
-        r"insufficient (account )?(balance|credits?|funds)",
-        # Some call the share of a minute a quota, too.
-        r"exceeded your current quota(?! of)",
-        r"enable billing",
-        r"billing account",
-        r"used all (available |your )?credits",
-        r"run out of credits",
-        r"(exceeded|spent|used up) your (monthly|daily) (included |free )?(credits|allocation)",
-        r"n[o']t have any credits",
-        r"requires more credits",
-        r"monthly spending limit",
-        r"balance is insufficient",
-        r"credits? ((is|are|has been|have been) )?exhausted",
-        r"\bkey limit exceeded",
-        r"reached your specified (workspace )?api usage limits",
-        r"overdue (account|balance)",
-        r"account is in good standing",
-        bare=True,
-    ),
-    _sentence(
-        FaultClass.BAD_CREDENTIAL,
-        lambda status: status in (200, 400, 404, 498),
-        r"(incorrect|invalid) api[ -]?(key|token)",
-        r"api[ -]?(key|token) (is )?(not valid|invalid|expired|not found)",
-        r"location is not supported",
-        r"this organization has been disabled",
-        r"credential is only authorized for",
-        bare=True,
-    ),
-    _sentence(
-        FaultClass.CONTENT_FILTERED,
-        _refused,
-        r"content filtering policy",
-        r"content management policy",
-        r"content exists risk",
-        r"violates (our )?usage (guidelines|policy|policies)",
-        r"considered high risk",
-    ),
-    # Ahead of what a prompt with too many of them is called.
-    _sentence(FaultClass.RATE_LIMITED, _any, r"too many tokens[^.]{0,20}, please wait"),
-    _sentence(
-        FaultClass.CONTEXT_TOO_LONG,
-        _refused,
-        r"maximum context length",
-        r"reduce the length of",
-        r"prompt is too long",
-        r"input is too long",
-        r"input token length too long",
-        r"too many (input )?tokens",
-        r"exceeds the maximum number of tokens",
-        r"current length is \d+ while limit is",
-        r"available context size",
-        r"context size has been exceeded",
-        r"maximum prompt length",
-        r"exceeded model token limit",
-        r"(greater|longer) than the (model's )?context (length|window|size)",
-        r"exceed(s|ed)? [^.]{0,60}context (length|window|size|limit)",
-        r"max_new_tokens\W{1,3}must (be <=|not exceed)",
-        r"max size: \d+ tokens",
-        r"longer than the maximum model length",
-        r"must have less than \d+ tokens",
-        r"keep the first \d+ tokens when context",
-        r"context window exceeds limit",
-        r"range of input length should be",
-        r"input length \(\d+ tokens\) exceeds",
-    ),
-    _sentence(
-        FaultClass.UNSUPPORTED,
-        _wrong,
-        r"not supported (with|by|for|in) (this|the) (model|v1)",
-        r"(does not|doesn't) (currently )?support",
-        r"endpoints found that support",
-        r"is not a multimodal model",
-        r"does not work with the specified model",
-        r"only supported by certain models",
-        r"is not enabled for models/",
-        r"at most 0 \w+\(s\) may be provided",
-        # A part of a message, of a kind that others know.
-        r"unknown variant [`'\"](image_url|input_audio|video_url|file)\b",
-    ),
-    _sentence(
-        FaultClass.MODEL_NOT_FOUND,
-        lambda status: status in (200, 400, 403, 404, 410, 422),
-        r"model not exist",
-        r"model identifier is invalid",
-        r"(no such|unknown) model",
-        r"model not found",
-        r"not a valid model",
-        r"invalid model\s*([:.,]|name|id|$)",
-        r"model:?( [\w./:@-]{1,120})? +(does not exist|(is |was )?not found|has been de(precated|commissioned))",
-        r"n[o']t have access to (the )?model",
-        r"on-demand throughput isn.t supported",
-        bare=True,
-    ),
-    _sentence(
-        FaultClass.OVERLOADED,
-        _strained,
-        r"overloaded",
-        r"(over|at|out of) capacity",
-        r"model (is )?busy",
-        r"(currently|still) loading",
-        r"^loading model",
-    ),
-    _sentence(
-        FaultClass.RATE_LIMITED,
-        lambda status: status in (200, 403, 500, 502, 503),
-        r"rate[ -]?limit",
-        r"too many requests",
-    ),
-)
-
-_QUOTES = re.compile(r"\"[^\"]*\"|`[^`]*`|(?<!\w)'[^']*'(?!\w)")
-_NAMED = (
-    re.compile(r"unknown name \"([\w.-]{1,100})\"", re.IGNORECASE),
-    re.compile(r"property '([\w.-]{1,100})' is unsupported", re.IGNORECASE),
-    re.compile(r"unrecognized request arguments? supplied: ([\w.-]{1,100})", re.IGNORECASE),
-    re.compile(r"(?:^|; )([\w.-]{1,100}): extra inputs are not permitted", re.IGNORECASE),
-    re.compile(r"unsupported (?:parameter|value): '([\w.-]{1,100})'", re.IGNORECASE),
+# Those of API references, and those of pydantic.
+_OF_A_FIELD = re.compile(
+    r"invalid_(value|type|enum|json|schema|parameters?|argument_value|role|string|integer|number|array|object|format)"
+    r"|invalid_(function|tool|image|base64|file|url|message)\w*"
+    r"|(unknown|missing|unrecognized|missing_required|required)_(parameter|field|argument|value)"
+    r"|missing|extra_forbidden|json_\w+|literal_error|value_error(\.\w+)*|type_error(\.\w+)*|enum|assertion_error"
+    r"|(string|int|integer|float|bool|list|dict|model_attributes|union_tag|array|object|decimal|number|tuple)_\w+"
+    r"|(\w+_)?(above|below)_m\w+|model_type|too_(short|long)|(greater|less)_than(_equal)?|validation_?error"
 )
 
 
@@ -269,19 +102,6 @@ def class_of_general_words(words: frozenset[str]) -> FaultClass | None:
     return next((kind for word, kind in _GENERAL.items() if word in words), None)
 
 
-def class_of_text(text: str, status: int) -> FaultClass | None:
-    """The class that the sentences of a message mean beside this status; None when they leave it open."""
-    text = text[:MAX_SEARCHED]
-    if not text:
-        return None
-    bare = _QUOTES.sub("", text)
-    for sentence in _SENTENCES:
-        if sentence.beside(status) and sentence.pattern.search(bare if sentence.bare else text):
-            return sentence.kind
-    return None
-
-
-def named_parameter(text: str) -> str | None:
-    """The parameter that a sentence about an unsupported one names."""
-    text = text[:MAX_SEARCHED]
-    return next((match[1] for pattern in _NAMED if (match := pattern.search(text))), None)
+def are_of_a_field(words: frozenset[str]) -> bool:
+    """Whether the codes say that a field of the request is wrong, so that the message is about that field."""
+    return any(_OF_A_FIELD.fullmatch(word) for word in words)

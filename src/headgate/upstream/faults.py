@@ -13,14 +13,15 @@ from collections.abc import Mapping, Sequence
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.secret import Secret
 from headgate.upstream.fault_bodies import ErrorBody, parse_error
-from headgate.upstream.fault_waits import wait_s
-from headgate.upstream.fault_words import (
-    TOO_LARGE,
-    class_of_general_words,
+from headgate.upstream.fault_sentences import (
+    can_never_fit,
     class_of_text,
-    class_of_words,
     named_parameter,
+    names_who_is_refused,
+    without_quotes,
 )
+from headgate.upstream.fault_waits import wait_s
+from headgate.upstream.fault_words import TOO_LARGE, are_of_a_field, class_of_general_words, class_of_words
 
 MAX_WORD = 100
 MIN_SECRET = 8
@@ -34,8 +35,20 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{11,}={0,2}")
 # A proxy speaks for the provider where it looks at credentials, counts requests or bills; what is too large for it is
 # so at every try, and must not count against the provider.
 _SAID_BY_PAGES = (401, 402, 413, 429)
+_MAY_BE_OF_A_FIELD = (403, 404, 410)
 _OURS_ONLY = (FaultClass.BAD_CREDENTIAL, FaultClass.QUOTA_EXHAUSTED)
 _CLIENTS_OWN = (FaultClass.BAD_REQUEST, FaultClass.UNSUPPORTED)
+# What must not follow from a sentence about somebody's request: others would have to do without.
+_SHARED = frozenset(
+    {
+        FaultClass.QUOTA_EXHAUSTED,
+        FaultClass.BAD_CREDENTIAL,
+        FaultClass.MODEL_NOT_FOUND,
+        FaultClass.RATE_LIMITED,
+        FaultClass.OVERLOADED,
+    }
+)
+_MODEL_FIELDS = ("model", "model_id", "body.model")
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret]) -> Fault:
@@ -89,25 +102,50 @@ def _class_of(error: ErrorBody, status: int, headers: Mapping[str, str]) -> Faul
     words = error.words | {named} if named else error.words
     inside = error.status or (error.nested.status if error.nested else None)
     beside = inside or status if 200 <= status < 300 else status
-    kind = _by_body(error, words, beside)
+    never = _contradicted(error, words)
+    kind = _by_body(error, words, beside, never)
     if kind is None:
         kind = _by_status(error, words, status, inside)
+        if status in _MAY_BE_OF_A_FIELD and FaultClass.MODEL_NOT_FOUND in never and kind in _SHARED:
+            return FaultClass.BAD_REQUEST
+        if kind is FaultClass.BAD_CREDENTIAL and 403 in (status, inside) and not _names_who_is_refused(error, words):
+            # A firewall's word on one request; of a credential it says nothing.
+            return FaultClass.SERVER_ERROR
     if kind in _OURS_ONLY and error.foreign:
         # The credential that somebody further upstream refused, or whose credit is spent, is not ours.
         return FaultClass.SERVER_ERROR
     if kind is FaultClass.RATE_LIMITED and headers.get("x-ratelimit-limit-req-minute", "").strip() == "0":
         # Mistral's way to say that the credential has no share of this model at all.
         return FaultClass.QUOTA_EXHAUSTED
+    if kind is FaultClass.RATE_LIMITED and can_never_fit(_explanation(error)):
+        return FaultClass.CONTEXT_TOO_LONG
     return kind
 
 
-def _by_body(error: ErrorBody, words: frozenset[str], beside: int) -> FaultClass | None:
+def _contradicted(error: ErrorBody, words: frozenset[str]) -> frozenset[FaultClass]:
+    """The classes that no sentence may mean, because the body is about a field of the request."""
+    both = [error, error.nested] if error.nested else [error]
+    fields = [one.param for one in both if one.param]
+    if any(one.listed or are_of_a_field(one.words) for one in both) or are_of_a_field(words):
+        return _SHARED
+    if not fields:
+        return frozenset()
+    return _SHARED if any(field not in _MODEL_FIELDS for field in fields) else _SHARED - {FaultClass.MODEL_NOT_FOUND}
+
+
+def _by_body(error: ErrorBody, words: frozenset[str], beside: int, never: frozenset[FaultClass]) -> FaultClass | None:
     """What codes and sentences say; the error that is quoted knows better than the one around it."""
     nested = error.nested
     kind = class_of_words(words)
     if kind is None and nested is not None:
-        kind = class_of_words(nested.words) or class_of_text(nested.text, beside)
-    return kind or class_of_text(error.text, beside)
+        kind = class_of_words(nested.words) or class_of_text(nested.text, beside, never)
+    return kind or class_of_text(error.text, beside, never)
+
+
+def _names_who_is_refused(error: ErrorBody, words: frozenset[str]) -> bool:
+    return names_who_is_refused(" ".join(words)) or any(
+        names_who_is_refused(without_quotes(one.text)) for one in (error, error.nested or error)
+    )
 
 
 def _by_status(error: ErrorBody, words: frozenset[str], status: int, inside: int | None) -> FaultClass:

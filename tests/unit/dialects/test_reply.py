@@ -93,6 +93,34 @@ def test_an_error_with_status_200_is_an_error(operation: Operation, body: Any) -
     assert reply.usage == (USAGE if "usage" in body else None)
 
 
+@pytest.mark.parametrize("operation", [CHAT, TEXT])
+def test_an_error_of_a_choice_is_an_error_whatever_ended_it(operation: Operation) -> None:
+    whole = ANSWERS[operation]["choices"][0]
+    error = {"code": 429, "message": "Rate limited upstream"}
+    for choices in ([whole | {"error": error}], [whole, whole | {"error": error}]):
+        reply = replied({"choices": choices, "usage": COUNTS}, operation)
+        assert isinstance(reply.failure, ErrorInBody)
+        assert json.loads(reply.failure.body) == {"error": error}
+        assert reply.usage == USAGE
+    assert flaw_of({"choices": [whole | {"error": None}]}, operation) is None
+
+
+NOTHING: list[Any] = [None, [], {}, 0, 0.0, "", False, {"code": 0, "message": ""}, {"code": None, "details": []}]
+
+
+@pytest.mark.parametrize("error", NOTHING)
+@pytest.mark.parametrize("operation", [CHAT, TEXT, EMBED])
+def test_an_error_that_says_nothing_beside_an_answer_is_none(operation: Operation, error: Any) -> None:
+    assert flaw_of(ANSWERS[operation] | {"error": error}, operation) is None
+    # Of a reply with spaces in it too.
+    assert flaw_of(json.dumps(ANSWERS[operation] | {"error": error}, indent=2).encode(), operation) is None
+
+
+@pytest.mark.parametrize("error", ["no", 1, True, ["no"], {"code": 0, "message": "no"}, {"code": 429, "message": ""}])
+def test_an_error_that_says_anything_is_one(error: Any) -> None:
+    assert isinstance(replied(ANSWER | {"error": error}).failure, ErrorInBody)
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"null", b"[]", b"hello", b"<html>", b"{}", b'{"choices": []}', b'{"choices": {}}', b'{"choices": [{"'],

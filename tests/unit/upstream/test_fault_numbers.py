@@ -19,7 +19,7 @@ def test_a_spent_plan_has_many_numbers(number: int) -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403, 412])
 def test_a_status_of_another_account_further_upstream_puts_away_no_credential_of_ours(status: int) -> None:
-    body = {"error": {"message": "m", "code": status, "metadata": {"raw": "no", "provider_name": "x"}}}
+    body = {"error": {"message": "your account", "code": status, "metadata": {"raw": "no", "provider_name": "x"}}}
     assert classify(status, {}, encoded(body), []).scope is Scope.DEPLOYMENT
     body["error"]["metadata"] = {"raw": None, "provider_name": None}
     assert classify(status, {}, encoded(body), []).scope is Scope.CREDENTIAL

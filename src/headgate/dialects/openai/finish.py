@@ -6,11 +6,36 @@ A reason that stands in none of these sets ends an answer like any other; the cl
 
 from __future__ import annotations
 
-FAILED = frozenset({"error", "abort", "insufficient_system_resource", "network_error"})
+
+class Reasons(frozenset[str]):
+    """Finish reasons in small letters. One is among them however it is written: some servers send capitals."""
+
+    __slots__ = ()
+
+    def __contains__(self, reason: object) -> bool:
+        return isinstance(reason, str) and super().__contains__(reason.lower())
+
+
+FAILED = Reasons(
+    {
+        "error",
+        "abort",
+        "cancelled",
+        "timeout",
+        "insufficient_system_resource",
+        "network_error",
+        "malformed_function_call",
+        "function_call_filter: malformed_function_call",
+    }
+)
 """The provider could not go on: what there is of the answer is a part of it, and says nothing of where it ends."""
 
-CUT_OFF = frozenset({"length", "model_length", "model_context_window_exceeded", "content_filter", "sensitive"})
+CUT_OFF = Reasons(
+    {"length", "max_tokens", "model_length", "model_context_window_exceeded", "content_filter", "sensitive"}
+)
 """The answer was cut, and says so itself: by the cap the client set, by the model's window, or by a filter."""
 
-COMPLETE = frozenset({"", "stop", "eos", "eos_token", "tool_calls", "function_call"})
+COMPLETE = Reasons(
+    {"", "stop", "eos", "eos_token", "tool_calls", "function_call", "complete", "end_turn", "stop_sequence"}
+)
 """The model had said what it had to say. Some servers send an empty reason instead of one of these."""

@@ -89,6 +89,8 @@ def read_reply(envelope: Envelope, body: bytes) -> JsonReply:
         usage = parse_usage(reply.usage, reply.service_tier, writes=operation is not Operation.EMBEDDING)
     if is_error(reply.error) or reply.object == "error":
         return JsonReply(usage, failure=ErrorInBody(body))
+    if (error := _error_of_a_choice(reply)) is not None:
+        return JsonReply(usage, failure=ErrorInBody(b'{"error":%b}' % bytes(error)))
     try:
         return JsonReply(usage, _check(reply, envelope))
     except Flaw as flaw:
@@ -98,8 +100,14 @@ def read_reply(envelope: Envelope, body: bytes) -> JsonReply:
 
 
 def is_error(raw: msgspec.Raw) -> bool:
-    """Whether an `error` field is there and says something."""
-    return bool(raw) and bytes(raw) not in (b"null", b"{}", b'""', b"false")
+    """Whether an `error` field is there and says something; `{"code": 0, "message": ""}` does not."""
+    if not raw:
+        return False
+    try:
+        value = json.parse(bytes(raw))
+    except json.DecodeError:
+        return True
+    return any(value.values()) if isinstance(value, dict) else bool(value)
 
 
 def is_flat_error(data: bytes) -> bool:
@@ -110,6 +118,13 @@ def is_flat_error(data: bytes) -> bool:
     except json.DecodeError:
         return False
     return bool(flat.message) and (bool(flat.code) or flat.type.endswith("error"))
+
+
+def _error_of_a_choice(reply: _Chat | _Completion | _Embedding) -> msgspec.Raw | None:
+    """The error that stands in the place of an answer, or beside a part of one."""
+    if isinstance(reply, _Embedding):
+        return None
+    return next((choice.error for choice in reply.choices or () if choice.error and is_error(choice.error)), None)
 
 
 def _holds_no_list(reply: _Chat | _Completion | _Embedding) -> bool:

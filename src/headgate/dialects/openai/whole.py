@@ -40,6 +40,7 @@ class ChatChoice(msgspec.Struct, gc=False):
 
     finish_reason: str | None = None
     message: Message | None = None
+    error: msgspec.Raw = _ABSENT
 
 
 class TextChoice(msgspec.Struct, gc=False):
@@ -47,6 +48,7 @@ class TextChoice(msgspec.Struct, gc=False):
 
     finish_reason: str | None = None
     text: str | None = None
+    error: msgspec.Raw = _ABSENT
 
 
 class Item(msgspec.Struct, gc=False):
