@@ -90,7 +90,7 @@ _SENTENCES = (
     _opening(
         FaultClass.QUOTA_EXHAUSTED,
         _any,
-        r"your credit balance is too low to ",
+        r"your credit balance is too low(\W*$| to )",
         r"you have reached your specified (workspace )?api usage limits",
         r"(this api free tier is not available in your country\. )?please enable billing on (your|the) project",
         r"the billing account for the owning project is ",
