@@ -48,7 +48,9 @@ def _chat_said(choice: dict[str, Any]) -> str:
     """The words of a message or of a delta, and the arguments of its calls."""
     message = choice.get("message") or choice.get("delta") or {}
     calls = message.get("tool_calls") or ()
-    return (message.get("content") or "") + "".join(call["function"].get("arguments") or "" for call in calls)
+    return (message.get("content") or "") + "".join(
+        (call.get("function") or {}).get("arguments") or "" for call in calls
+    )
 
 
 def _completion(text: str, usage: dict[str, Any] | None = None) -> bytes:

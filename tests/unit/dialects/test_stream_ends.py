@@ -120,3 +120,10 @@ def test_to_what_a_tool_found_there_may_be_nothing_to_add() -> None:
     nothing = rendered(ROLE, STOP, DONE)
     assert read([nothing], envelope(messages=messages)).ended == "complete"
     assert read([nothing], envelope(messages=[*messages, {"role": "user", "content": "and"}])).ended == "soft_error"
+
+
+def test_an_error_inside_a_choice_is_one() -> None:
+    broken = {"choices": [{"index": 0, "delta": {}, "error": {"code": 502, "message": "gone"}}]}
+    assert read([rendered(HE, LLO, broken, STOP, DONE)], PLAIN).ended == "error"
+    fine = {"choices": [{"index": 0, "delta": {"content": "x"}, "error": None}]}
+    assert read([rendered(HE, fine, STOP, DONE)], PLAIN).ended == "complete"

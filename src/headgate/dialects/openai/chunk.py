@@ -28,6 +28,7 @@ class Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
     delta: msgspec.Raw = _ABSENT
     text: str | None = None
+    error: msgspec.Raw = _ABSENT
 
 
 class Chunk(msgspec.Struct, gc=False):

@@ -190,7 +190,7 @@ class StreamReader:
             self.pieces += 1
             choice = choices[0]
             # Nearly every event goes on with the one answer that is under way: then there is nothing to note.
-            if choice.finish_reason is not None or choice.index != self._going or len(choices) > 1:
+            if choice.finish_reason is not None or choice.index != self._going or choice.error or len(choices) > 1:
                 self._note(choices)
         if chunk.usage:
             event = self._take_usage(event, data, chunk, bool(choices))
@@ -225,6 +225,8 @@ class StreamReader:
     def _note(self, choices: list[Choice]) -> None:
         """Keep what the choices of an event tell about the answer. Raises Fault when the provider gave it up."""
         for choice in choices:
+            if choice.error and is_error(choice.error) and not self.finished:
+                raise ErrorInBody(b'{"error":%b}' % bytes(choice.error))
             index = choice.index or 0
             if index in self._answered and part_of(choice) is not None:
                 # Its finish reasons say nothing of the end: only `[DONE]` does.
