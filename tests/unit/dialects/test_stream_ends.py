@@ -51,8 +51,9 @@ def test_an_event_by_the_way_that_is_none_of_the_answer_is_left_out() -> None:
     "told", [{"prompt_tokens": 7, "completion_tokens": 0}, {"prompt_tokens": 0, "completion_tokens": 0}]
 )
 def test_a_usage_of_nothing_beside_an_answer_is_not_believed(told: dict[str, int]) -> None:
-    usage = read([rendered(HE, LLO, STOP, {"choices": [], "usage": told}, DONE)], COUNTED).usage
-    assert (usage.output, usage.estimated) == (3, True)
+    outcome = read([rendered(HE, LLO, STOP, {"choices": [], "usage": told}, DONE)], COUNTED)
+    assert (outcome.usage.output, outcome.usage.estimated) == (3, True)
+    assert outcome.events[-2]["usage"]["completion_tokens"] == 3, "the client is told what is in the books"
 
 
 def test_thoughts_count_as_written() -> None:

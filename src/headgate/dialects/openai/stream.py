@@ -9,29 +9,16 @@ from __future__ import annotations
 
 import math
 
-import msgspec
-
 from headgate.dialects.openai.asked import may_be_empty, texts_in
 from headgate.dialects.openai.chunk import WORDS, Choice, Chunk, answers_asked_for, decode_chunk, part_of
 from headgate.dialects.openai.finish import COMPLETE, FAILED
 from headgate.dialects.openai.reply import ErrorInBody, is_error, is_flat_error
-from headgate.dialects.openai.usage import completed, parse_tier, parse_usage, render_usage
+from headgate.dialects.openai.stream_usage import StreamUsage
 from headgate.types.deployment import Operation
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Envelope
 from headgate.types.usage import Usage
 from headgate.wire import json, sse
-
-_ABSENT = msgspec.Raw()
-_USAGE = b'"usage"'
-_NULL_USAGE = b',"usage":null'
-
-
-class _Tier(msgspec.Struct, gc=False):
-    service_tier: msgspec.Raw = _ABSENT
-
-
-_tier = json.Decoder[_Tier](_Tier)
 
 
 class StreamReader:
@@ -50,14 +37,10 @@ class StreamReader:
     """
 
     def __init__(self, envelope: Envelope, usage_aside: str | None, *, goes_on: bool = False) -> None:
-        self._wants_usage = envelope.include_usage
-        self._keep_usage = envelope.continuous_usage
-        self._aside = usage_aside
-        self._aside_mark = b"" if usage_aside is None else b'"%s"' % usage_aside.encode()
-        self._request_size = envelope.size
+        self._used = StreamUsage(envelope, usage_aside)
+        self._aside_mark = self._used.aside_mark
         self._splitter = sse.Splitter()
         self._last = b""
-        self._usage_event = b""
         self.pieces = 0
         self._answers = answers_asked_for(envelope)
         self._texts = texts_in(envelope.fields.get("prompt")) if envelope.operation is Operation.COMPLETION else 1
@@ -72,10 +55,6 @@ class StreamReader:
         self._begun: set[int | float | str] = set()
         self._answered: set[int | float | str] = set()
         self._reasoned: set[int | float | str] = set()
-        self.usage: Usage | None = None
-        self._usage_raw: bytes | None = None
-        self._counted = b""
-        self._counted_after = 0
         self.has_content = False
         self.has_words = False
         self.finished = False
@@ -107,40 +86,30 @@ class StreamReader:
             self.failure = Fault(FaultClass.BROKEN_STREAM, "the provider's stream ended before the answer did")
         return out
 
-    def settled_usage(self) -> Usage:
-        """What the provider reported; what it left out by size: four bytes a token in, one token a piece out.
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has reported so far."""
+        return self._used.reported
 
-        A report of no output beside an answer, or one that came before most of it, counts as a piece's part of it. The
-        service tier it billed stands beside the usage, or in the last event with an answer.
-        """
-        usage = completed(self.usage, self._request_size // 4, self.pieces)
-        missing = self.pieces - usage.completion_tokens
-        if missing > 0 and self._is_unlikely(usage):
-            usage = msgspec.structs.replace(usage, output=usage.output + missing, estimated=True)
-        tier = usage.service_tier or _tier_of(self._counted) or _tier_of(self._last)
-        return usage if tier is None else msgspec.structs.replace(usage, service_tier=tier)
+    def settled_usage(self) -> Usage:
+        """What the provider reported; what it left out, or cannot be true, by size."""
+        return self._used.settled(self.pieces, self._last, says=self._says)
 
     def account_for(self, usage: Usage) -> None:
         """Tell this usage at the end, in place of what this stream alone has used."""
-        self.usage, self._usage_raw, self._counted = usage, None, b""
+        self._used.account_for(usage)
 
     def tail(self, headgate: dict[str, object]) -> bytes:
         """The end of a whole answer: the usage event for a client that asked, then `[DONE]`.
 
         Who did not ask is told in a comment, which no client takes for a part of the answer, that it was recovered.
         """
-        if not self._wants_usage:
-            recovered = headgate.get("recovered")
-            return (
-                sse.DONE if recovered is None else b": headgate recovered=%s\n\n" % str(recovered).encode() + sse.DONE
-            )
-        return sse.render(self._final_usage(headgate)) + sse.DONE
+        if self._used.wanted:
+            return sse.render(self._used.event(self.settled_usage(), self._last, headgate)) + sse.DONE
+        how = headgate.get("recovered")
+        return sse.DONE if how is None else b": headgate recovered=%s\n\n" % str(how).encode() + sse.DONE
 
     # Inside
-
-    def _is_unlikely(self, usage: Usage) -> bool:
-        """Whether a usage is not that of all that was written: behind it came more than a finish reason."""
-        return self._says and (usage.completion_tokens == 0 or self.pieces - self._counted_after > 1)
 
     def _run(self, run: bytes) -> bytes:
         if sse.is_plain(run):
@@ -193,16 +162,16 @@ class StreamReader:
             if choice.finish_reason is not None or choice.index != self._going or choice.error or len(choices) > 1:
                 self._note(choices)
         if chunk.usage:
-            event = self._take_usage(event, data, chunk, bool(choices))
-        if self._aside is not None and self._aside_mark in event:
-            event = self._take_aside(event)
+            event = self._used.take(event, data, bytes(chunk.usage), self.pieces, beside=bool(choices))
+        if self._aside_mark is not None and self._aside_mark in event:
+            event = self._used.take_aside(event, self.pieces)
         return event
 
     def _failed(self, chunk: Chunk, data: bytes) -> None:
         """The provider says that it failed. Raises ErrorInBody unless the client has all of the answer."""
         if chunk.usage:
             # What was used until it broke off is billed, and said here or nowhere.
-            self._count(bytes(chunk.usage), data)
+            self._used.count(bytes(chunk.usage), data, self.pieces)
         if not self.finished:
             raise ErrorInBody(data)
 
@@ -259,61 +228,6 @@ class StreamReader:
             raise Fault(FaultClass.SOFT_ERROR, "the provider's stream is an empty answer")
         self.has_content = True
 
-    def _take_usage(self, event: bytes, data: bytes, chunk: Chunk, has_choices: bool) -> bytes:
-        raw = bytes(chunk.usage)
-        if raw == b"null":
-            return event if self._wants_usage else _without_usage(event, data)
-        self._count(raw, data)
-        if self._keep_usage and has_choices:
-            return event
-        if has_choices:
-            return _without_usage(event, data)
-        self._usage_event = data
-        return b""
-
-    def _count(self, raw: bytes, data: bytes) -> None:
-        usage = parse_usage(raw)
-        if usage is not None and (usage.tokens or self.usage is None):
-            # Some servers end with a chunk of zeros behind the one that counts.
-            self.usage, self._usage_raw, self._counted = usage, raw, data
-            self._counted_after = self.pieces
-
-    def _take_aside(self, event: bytes) -> bytes:
-        """Usage inside a provider's own object: read it, and take it out as it was not asked for there."""
-        assert self._aside is not None
-        fields = json.parse_body(sse.data_of(event))
-        aside = json.parse(fields[self._aside]) if self._aside in fields else None
-        if not isinstance(aside, dict) or "usage" not in aside:
-            return event
-        raw = json.encode(aside.pop("usage"))
-        if self.usage is None:
-            self._count(raw, sse.data_of(event))
-        fields[self._aside] = json.raw(aside)
-        return sse.render(json.encode(fields))
-
-    def _final_usage(self, headgate: dict[str, object]) -> bytes:
-        """The last chunk with `choices: []`: the provider's own where it sent one, else made from its last chunk."""
-        try:
-            fields = json.parse_body(self._usage_event or self._last or b"{}")
-        except json.DecodeError:
-            fields = {}
-        if self._aside is not None:
-            fields.pop(self._aside, None)
-        fields["choices"] = json.raw([])
-        told = self._usage_raw if self.usage is not None and not self.usage.estimated else None
-        fields["usage"] = msgspec.Raw(told) if told else json.raw(render_usage(self.settled_usage()))
-        fields["headgate"] = json.raw(headgate)
-        return json.encode(fields)
-
-
-def _tier_of(data: bytes) -> str | None:
-    if b'"service_tier"' not in data:
-        return None
-    try:
-        return parse_tier(_tier.decode(data).service_tier)
-    except json.DecodeError:
-        return None
-
 
 def _unreadable() -> Fault:
     return Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read")
@@ -334,15 +248,3 @@ def _is_by_the_way(event: bytes, data: bytes) -> bool:
 
 def _named_error(event: bytes) -> bool:
     return (not event.startswith(b"data:") or b"\nevent:" in event) and sse.name_of(event) == b"error"
-
-
-def _without_usage(event: bytes, data: bytes) -> bytes:
-    """The event without its top-level `usage`, other bytes alone where that is possible."""
-    if event.count(_USAGE) == 1:
-        # Inside a string the quotes would be escaped, so this is the field itself, and none of an inner object.
-        shorter = event.replace(_NULL_USAGE, b"")
-        if len(shorter) < len(event):
-            return shorter
-    fields = json.parse_body(data)
-    fields.pop("usage", None)
-    return sse.render(json.encode(fields))
