@@ -40,13 +40,12 @@ def choose(begun: Begun, booking: Booking) -> None:
     account.dropped = begun.dropped
 
 
-async def deliver_whole(begun: Begun, booking: Booking, reply: Reply) -> None:
-    """Send a JSON answer."""
+def settle_whole(begun: Begun, booking: Booking) -> None:
+    """A JSON answer is here, and the provider has done its part, whether or not the client waits for it."""
     assert begun.usage is not None, "only JSON answers come here"
     settle(booking, begun.attempt, begun.usage)
     booking.answered(begun.attempt)
     begun.exchange.release()
-    await reply.whole(begun.body, booking.account)
 
 
 async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sent) -> None:

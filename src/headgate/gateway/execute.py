@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.gateway.booking import Booking
-from headgate.gateway.deliver import Sent, choose, deliver_stream, deliver_whole
+from headgate.gateway.deliver import Sent, choose, deliver_stream, settle_whole
 from headgate.gateway.ladder import Ladder, Means
 from headgate.gateway.race import climb
 from headgate.gateway.recover import go_on
@@ -18,11 +18,9 @@ async def execute(means: Means, request: Request, plan: Plan, reply: Reply, book
     running = await climb(ladder)
     choose(running.begun, booking)
     if not request.envelope.stream:
-        try:
-            await deliver_whole(running.begun, booking, reply)
-        finally:
-            # The provider has done its part, whether or not the client waits for it.
-            ladder.whole(running)
+        settle_whole(running.begun, booking)
+        ladder.whole(running)
+        await reply.whole(running.begun.body, booking.account)
         return
     sent = Sent(keeps=len(plan.candidates) > 1)
     try:

@@ -12,7 +12,7 @@ from headgate.dialects.openai.seam import Seam
 from headgate.gateway.begin import Asking, Begun, begin, give_up
 from headgate.gateway.booking import Booking
 from headgate.gateway.learn import note
-from headgate.gateway.patience import Patience
+from headgate.gateway.patience import LEAST_S, Patience
 from headgate.gateway.pipe import Diverged
 from headgate.gateway.settle import settle
 from headgate.gateway.steps import Situation, Step, most_useful, next_step
@@ -80,7 +80,9 @@ class Ladder:
 
     async def tried(self, place: int) -> Running:
         """Attempts at one candidate, as many as its faults and the policy allow. Raises Fault."""
-        with self.turns.taken(place):
+        turns = self.turns
+        turns.take(place)
+        try:
             while True:
                 try:
                     return await self.once(place, self.asking(place))
@@ -88,9 +90,11 @@ class Ladder:
                     step, wait_s = next_step(fault, self._situation(place), self.terms.rule(fault.kind, place))
                     if step is not Step.RETRY:
                         raise
-                    await self.turns.wait(wait_s + TICK_S)
-                    if not (self.turns.is_ready(place, self.booking.clock()) and await self.affords()):
+                    await turns.wait(wait_s + TICK_S)
+                    if not (turns.is_ready(place, self.booking.clock()) and await self.affords()):
                         raise
+        finally:
+            turns.leave(place)
 
     async def once(self, place: int, asking: Asking) -> Running:
         """One attempt at one candidate, up to the beginning of its answer. Raises Fault, which is kept; Diverged."""
@@ -106,7 +110,8 @@ class Ladder:
         except BaseException as failure:  # a client that leaves, or a rival that was faster, ends it as well
             self.over(self.booking.account.tries[made], permit, failure, place)
             raise
-        means.health.heard(permit, self.booking.clock())
+        if asking.envelope.stream:
+            means.health.heard(permit, self.booking.clock())
         return Running(begun, permit, place)
 
     def over(self, one: Attempt, permit: Permit, failure: BaseException | None, place: int) -> None:
@@ -170,6 +175,11 @@ class Ladder:
         )
         return Asking(envelope, clocks, hold=seam is None and self.terms.holds(place), seam=seam)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether no attempt has been made yet."""
+        return not self.booking.account.tries
+
     async def affords(self) -> bool:
         """Whether the budgets of the key have room for the worst of one more answer.
 
@@ -202,14 +212,19 @@ class Ladder:
         tries = self.booking.account.tries if self.request.envelope.stream else ()
         return any(one.candidate is candidate and one.done is None and one.first_token is not None for one in tries)
 
-    def late_s(self, place: int) -> float:
-        """When an attempt without content is late enough for somebody else to be asked as well."""
+    def late_s(self, place: int, since: float) -> float:
+        """When an attempt that began then and has no content is late enough for somebody else to be asked as well."""
         deployment = self.plan.candidates[place].deployment
         facts, stream = self.means.observed.of(deployment), self.request.envelope.stream
         timeouts = self.terms.timeouts(place)
         late_s = self.means.patience.late_s(deployment, facts, timeouts, self.plan.tokens, stream=stream)
         # A clock that runs out with the deadline would leave nobody the time to answer in the first one's place.
-        return min(late_s, (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE)
+        return min(late_s, (self.deadline - since) * MOST_OF_DEADLINE)
+
+    def soonest_s(self, place: int) -> float:
+        """Before this no attempt is late, whatever is known of the deployment."""
+        left_s = (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE
+        return min(LEAST_S, self.terms.timeouts(place).first_token_s, left_s)
 
     def hedge_s(self, place: int) -> float | None:
         """When somebody else may be asked before this attempt, a request's first, is late; None: never."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from headgate.gateway.ladder import Ladder, Running
+from headgate.gateway.ladder import TICK_S, Ladder, Running
 from headgate.types.fault import Fault
 
 AGAIN_S = 1.0
@@ -18,7 +18,7 @@ AGAIN_S = 1.0
 async def climb(ladder: Ladder) -> Running:
     """The first candidate whose answer begins. Raises Fault: of all that happened the one that tells most."""
     alone = len(ladder.plan.candidates) == 1
-    while await ladder.affords() and (place := await ladder.turns.next()) is not None:
+    while (ladder.is_first or await ladder.affords()) and (place := await ladder.turns.next()) is not None:
         try:
             return await (ladder.tried(place) if alone else Race(ladder, place).run())
         except Fault as fault:
@@ -37,16 +37,21 @@ class Race:
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle
         self._tried = 0
+        self._began = 0.0
         self._rival: asyncio.Task[Running] | None = None
         self._listening = True
 
     async def run(self) -> Running:
         """The first of them that has content; the other is cancelled. Raises Fault when neither has any."""
-        late_s, hedge_s = self._ladder.late_s(self._place), self._ladder.hedge_s(self._place)
-        if hedge_s is None or hedge_s >= late_s:
-            self._timer = self._loop.call_later(late_s, self._overtake)
+        ladder, loop = self._ladder, self._loop
+        self._began, hedge_s = loop.time(), ladder.hedge_s(self._place)
+        if hedge_s is None:
+            # Nearly every answer has begun by then: what is late is worked out when one has not.
+            self._timer = loop.call_later(ladder.soonest_s(self._place), self._look)
+        elif hedge_s < ladder.late_s(self._place, self._began):
+            self._timer = loop.call_later(hedge_s, self._hedge)
         else:
-            self._timer = self._loop.call_later(hedge_s, self._hedge, late_s - hedge_s)
+            self._look()
         won: Running | None = None
         try:
             won = await self._ladder.tried(self._place)
@@ -65,10 +70,18 @@ class Race:
             await self._end_rival(won)
         return won
 
-    def _hedge(self, late_in_s: float) -> None:
+    def _hedge(self) -> None:
         """The first is slower than most of its answers: ask somebody else if that is not too many already."""
         if not (self._ladder.may_hedge(self._place) and self._started()):
+            self._look()
+
+    def _look(self) -> None:
+        """Whether the first is late by now; if not, look again when it is."""
+        late_in_s = self._began + self._ladder.late_s(self._place, self._began) - self._loop.time()
+        if late_in_s > TICK_S:
             self._timer = self._loop.call_later(late_in_s, self._overtake)
+        else:
+            self._overtake()
 
     def _overtake(self) -> None:
         """The first is late: ask somebody else, as soon as there is anybody."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 from headgate.gateway.booking import Booking
 from headgate.gateway.steps import MOST_PATIENCE, MOST_WAIT_S, most_useful
@@ -114,14 +113,13 @@ class Turns:
             self._recalled.add(place)
         return place
 
-    @contextmanager
-    def taken(self, place: int) -> Iterator[None]:
+    def take(self, place: int) -> None:
         """While attempts are made at a candidate nobody else's turn is there: two that race must not both retry it."""
         self._at_work.add(place)
-        try:
-            yield
-        finally:
-            self._at_work.discard(place)
+
+    def leave(self, place: int) -> None:
+        """No more attempts are made at it."""
+        self._at_work.discard(place)
 
     def give_back(self, place: int) -> None:
         """An attempt was given up through no fault of the candidate, such as for a rival: it may be asked again."""

@@ -70,7 +70,9 @@ class Health:
     def standing(self, candidate: Candidate, now: float, policy: HealthPolicy) -> Standing:
         """How a candidate stands. Asking changes nothing."""
         place = self._place(candidate, keep=False)
-        credential, offer, breaker = self._credentials.get(place.credential), self._offer(place), place.breaker
+        breaker = place.server.breaker
+        credential = self._credentials.get(place.credential) if self._credentials.known else None
+        offer = self._offer(place) if self._offers.known else None
         if credential is not None and now < credential.retry_at:
             return Standing(
                 Condition.PARKED_CREDENTIAL,
@@ -103,16 +105,19 @@ class Health:
         `pressed` when nobody else can take the request: then a crowd is no obstacle.
         """
         place = self._place(candidate, keep=True)
-        if now < place.limit.until or self._credentials.is_parked(place.credential, now):
+        if now < place.limit.until:
             return None
-        if place.offer is not None and self._offers.is_parked(place.offer, now):
+        if self._credentials.known and self._credentials.is_parked(place.credential, now):
+            return None
+        if self._offers.known and place.offer is not None and self._offers.is_parked(place.offer, now):
             return None
         passage = place.breaker.begin(now, policy, pressed=pressed)
         if passage is None:
             return None
         permit = Permit(candidate, place, passage)
-        self._credentials.begin(place.credential, permit, now)
-        if place.offer is not None:
+        if self._credentials.known:
+            self._credentials.begin(place.credential, permit, now)
+        if self._offers.known and place.offer is not None:
             self._offers.begin(place.offer, permit, now)
         return permit
 
@@ -217,8 +222,10 @@ class Health:
     def _works(self, permit: Permit) -> None:
         place, began = permit.place, permit.passage.at
         place.limit.succeeded(began)
-        self._credentials.succeeded(place.credential, began)
-        if place.offer is not None:
+        # What follows is asked for every answer, and mostly nothing is parked anywhere.
+        if self._credentials.known:
+            self._credentials.succeeded(place.credential, began)
+        if self._offers.known and place.offer is not None:
             self._offers.succeeded(place.offer, began)
 
     def _give_back(self, permit: Permit) -> None:

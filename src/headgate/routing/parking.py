@@ -74,21 +74,21 @@ class Parking(Generic[Key]):
 
     `first_s` is how long something sits out that does not say how long, `longest_s` to where that doubles; who asks
     for longer is looked at after `longest_s` as well. `began` is when the attempt began that has something to say: what
-    began before the thing was parked neither parks it again nor clears it.
+    began before the thing was parked neither parks it again nor clears it. `known` is all that is kept: mostly nothing.
     """
 
     def __init__(self, first_s: float, longest_s: float, most: int = MOST_PARKED) -> None:
         self._first_s = first_s
         self._longest_s = longest_s
         self._most = most
-        self._parked: OrderedDict[Key, Parked] = OrderedDict()
+        self.known: OrderedDict[Key, Parked] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._parked)
+        return len(self.known)
 
     def get(self, key: Key) -> Parked | None:
         """What is known of a thing that was parked and has not succeeded since."""
-        return self._parked.get(key) if self._parked else None
+        return self.known.get(key) if self.known else None
 
     def is_parked(self, key: Key, now: float) -> bool:
         """Whether nothing may be sent: its time is not over, or a probe is under way."""
@@ -127,10 +127,10 @@ class Parking(Generic[Key]):
             return False
         news = parked is None or parked.reason is not reason
         if parked is None or news:
-            parked = self._parked[key] = Parked(reason)
-            if len(self._parked) > self._most:
-                self._parked.popitem(last=False)
-        self._parked.move_to_end(key)
+            parked = self.known[key] = Parked(reason)
+            if len(self.known) > self._most:
+                self.known.popitem(last=False)
+        self.known.move_to_end(key)
         if for_good:
             parked.for_good(now)
         else:
@@ -141,11 +141,11 @@ class Parking(Generic[Key]):
         """It works."""
         parked = self.get(key)
         if parked is not None and began > parked.since:
-            del self._parked[key]
+            del self.known[key]
 
     def forget(self, key: Key) -> None:
         """Let it be tried at once, whatever was known."""
-        self._parked.pop(key, None)
+        self.known.pop(key, None)
 
 
 class Limit:

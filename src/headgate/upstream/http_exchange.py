@@ -36,6 +36,10 @@ class Carrier(Protocol):
     def exchange_over(self, *, reusable: bool) -> None: ...
 
 
+_COLON = 0x3A
+"""Comments begin so."""
+
+
 class HttpExchange:
     """One request and its reply on a connection. Made by `Connection.start`; see `exchange.Exchange`."""
 
@@ -206,14 +210,14 @@ class HttpExchange:
                 self._connection.abort()
             return
         self._buffer.append(data)
-        if self._phase is _STALLED and not sse.is_comment(data):
+        if self._phase is _STALLED and (data[0] != _COLON or not sse.is_comment(data)):
             self._due = self._loop.time() + self._clocks.gap_s
         if self._buffered > HIGH_WATER:
             self._connection.pause()
         self._wake()
 
     def _hand_over(self, data: bytes, consume: Callable[[bytes], bool]) -> None:
-        if self._phase is _STALLED and not sse.is_comment(data):
+        if self._phase is _STALLED and (data[0] != _COLON or not sse.is_comment(data)):
             self._due = self._loop.time() + self._clocks.gap_s
         try:
             goes_on = consume(data)

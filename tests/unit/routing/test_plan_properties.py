@@ -185,7 +185,9 @@ def test_balanced_takes_the_cheapest_of_those_that_are_not_much_slower_than_the_
     for one, first_s in zip(able, speeds, strict=False):
         seen(observed, one, first_s, per_token_s=first_s / 100)
     made = planned(*able, observed=observed, request=asked(extent, order=Order.BALANCED))
-    assume(made.candidates)
+    if not made.candidates:
+        # The prompt is too long for all of them.
+        return
     times = [figures.time_s or 0.0 for figures in made.figures]
     assert times[0] <= BALANCE * min(times)
     quick = [
