@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.types.script import Script
+from headgate.types.script import Script, Step
 from headgate.types.usage import Usage
 from tests.fakes.provider import FakeProvider, json_reply
 from tests.surface.gateway import running
@@ -65,3 +65,13 @@ async def test_inputs_that_are_not_all_embedded_go_to_the_next(places: list[int]
     assert (answer.status, answer.headers["x-headgate-provider"]) == (200, "second")
     assert [attempt.result for attempt in entry.attempts] == ["soft_error", "success"]
     assert entry.cost_pusd == 6 * 10**6
+
+
+async def test_half_a_character_in_an_answer_goes_through_as_it_came() -> None:
+    async with pair() as there:
+        whole = completion("Hel@lo", prompt_tokens=5, completion_tokens=7)
+        step = whole.steps[0]
+        data = step.data.replace(b"@", b"\\ud83d")
+        there.first.always(Script(headers=whole.headers, steps=(Step(0.0, data),)))
+        answer = await there.chat()
+    assert (answer.status, answer.headers["x-headgate-provider"], answer.body) == (200, "first", data)

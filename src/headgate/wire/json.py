@@ -6,6 +6,7 @@ top-level fields with each value kept as the bytes that came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
@@ -24,6 +25,9 @@ encode = msgspec.json.Encoder().encode
 def pretty(value: Any) -> bytes:
     """A value as JSON for people: one field a line, indented."""
     return msgspec.json.format(encode(value), indent=2)
+
+
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class Decoder(Generic[T]):
@@ -50,6 +54,20 @@ class Decoder(Generic[T]):
 
 parse = Decoder[Any](Any).decode
 """Decode anything into plain Python values. Raises DecodeError."""
+
+
+def decode_leniently(decoder: Decoder[T], data: bytes) -> T:
+    """Decode JSON that may hold half a character, as an escape that means nothing alone (RFC 8259, 8.2).
+
+    Clients read it; what is decoded has U+FFFD in its place. Raises DecodeError.
+    """
+    try:
+        return decoder.decode(data)
+    except DecodeError:
+        patched = _HALF_CHARACTER.sub(rb"\\ufffd", data)
+        if patched == data:
+            raise
+        return decoder.decode(patched)
 
 
 def _exact(text: str) -> Decimal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -53,24 +52,13 @@ class _Delta(msgspec.Struct, gc=False):
     images: msgspec.Raw = _ABSENT
 
 
-_LONE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _chunk = json.Decoder[Chunk](Chunk)
 _delta = json.Decoder[_Delta | None](_Delta | None)
 
 
 def decode_chunk(data: bytes) -> Chunk:
-    """Read an event. Raises DecodeError.
-
-    Half a character may stand at the end of an event, as an escape that means nothing alone: what is cut by UTF-16
-    units is JSON all the same (RFC 8259, 8.2), and goes on as it came.
-    """
-    try:
-        return _chunk.decode(data)
-    except json.DecodeError:
-        patched = _LONE.sub(rb"\\ufffd", data)
-        if patched == data:
-            raise
-        return _chunk.decode(patched)
+    """Read an event. Raises DecodeError. Half a character, where a server cuts by UTF-16 units, goes on as it came."""
+    return json.decode_leniently(_chunk, data)
 
 
 def part_of(choice: Choice) -> str | None:

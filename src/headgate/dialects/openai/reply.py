@@ -81,7 +81,7 @@ def read_reply(envelope: Envelope, body: bytes) -> JsonReply:
     """Check that a 200 reply is a whole answer to a request, and read the usage it reports."""
     operation = envelope.operation
     try:
-        reply = _DECODERS[operation].decode(body)
+        reply = json.decode_leniently(_DECODERS[operation], body)
     except json.DecodeError:
         return JsonReply(failure=_no_answer("is not a whole JSON answer"))
     usage = None
