@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from headgate.gateway.steps import USEFUL
 from headgate.types.entry import Entry
 from headgate.types.fault import CLIENT_FACE, FaultClass
 from tests.fakes.provider import FakeProvider, Reply, Request
@@ -165,8 +166,12 @@ def _is_told(answer: Answer, entry: Entry) -> bool:
     error = json.loads(data[0]).get("error") if data and data[0].startswith(b"{") else None
     if error is None:
         return True
-    faces = [CLIENT_FACE[FaultClass(one.result)] for one in entry.attempts]
+    kinds = [FaultClass(one.result) for one in entry.attempts]
+    if answer.status != 200:
+        # Nothing has gone out, so of all that happened what tells most is told.
+        kinds = [min(kinds, key=USEFUL.index)]
     status = answer.status if answer.status != 200 else None
+    faces = [CLIENT_FACE[kind] for kind in kinds]
     # Of what the client can mend, the provider's own code is told.
     known = any(status in (None, face.status) and (face.status == 400 or error["code"] == face.code) for face in faces)
     listed = [(one["provider"], one["result"]) for one in error["attempts"]]

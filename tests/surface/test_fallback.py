@@ -12,7 +12,7 @@ from headgate.types.script import Ending, Script, Step
 from tests.fakes.provider import event_reply, json_reply
 from tests.surface.pair import KEY, SSE, USAGE, cut, pair
 from tests.surface.stage import chat, completion, event, stream
-from tests.surface.wire import Wire, events, request
+from tests.surface.wire import Wire, ask, events, request
 
 
 @pytest.mark.parametrize(
@@ -243,6 +243,15 @@ async def test_many_slow_answers_at_once_are_not_hedged_beyond_the_budget() -> N
         hedged = [entry for entry in there.gateway.ledger.entries if len(entry.attempts) == 2]
     assert {answer.status for answer in answers} == {200}
     assert len(hedged) == 4
+
+
+async def test_a_hedge_whose_deadline_comes_before_it_is_no_defect() -> None:
+    async with pair(route=", hedge: {after: 5, budget: 100%}, retries: 0") as there:
+        there.first.always(Script(head_delay_s=60.0))
+        there.second.always(Script(head_delay_s=60.0))
+        asked = request(body=chat("pair"), key=KEY, headers=b"x-headgate-timeout-s: 0.01\r\n")
+        answer = await ask(there.gateway.port, asked)
+    assert (answer.status, answer.error["code"]) == (504, "deadline_exceeded")
 
 
 async def test_who_is_back_while_the_first_is_late_is_asked() -> None:

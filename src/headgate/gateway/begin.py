@@ -171,7 +171,7 @@ async def _first_content(begun: Begun, asking: Asking, booking: Booking) -> None
     pipe = begun.pipe = Pipe(reader, asking.seam)
     try:
         begun.out = await _beginning(begun, pipe, asking.hold, booking)
-    except BaseException:  # a client that leaves is a cancellation
+    except BaseException:  # whatever ends it, a client that leaves too, what was used has to be booked; it is raised on
         if reader.usage is not None or reader.pieces:
             # What was used before it broke off is known here and nowhere else.
             settle(booking, one, reader.settled_usage())

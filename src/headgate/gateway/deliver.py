@@ -69,7 +69,7 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
         last = b"" if pipe.failure is not None else pipe.last()
         if pipe.failure is not None:
             raise pipe.failure
-    except BaseException:  # a client that leaves is a cancellation
+    except BaseException:  # whatever ends it, a client that leaves too, what was used has to be booked; it is raised on
         # What was used before it broke off is known here and nowhere else.
         settle(booking, one, reader.settled_usage())
         raise

@@ -81,7 +81,7 @@ class Ladder:
     async def tried(self, place: int) -> Running:
         """Attempts at one candidate, as many as its faults and the policy allow. Raises Fault."""
         turns = self.turns
-        turns.take(place)
+        turns.occupy(place)
         try:
             while True:
                 try:
@@ -94,7 +94,7 @@ class Ladder:
                     if not (turns.is_ready(place, self.booking.clock()) and await self.affords()):
                         raise
         finally:
-            turns.leave(place)
+            turns.vacate(place)
 
     async def once(self, place: int, asking: Asking) -> Running:
         """One attempt at one candidate, up to the beginning of its answer. Raises Fault, which is kept; Diverged."""

@@ -48,10 +48,10 @@ class Race:
         if hedge_s is None:
             # Nearly every answer has begun by then: what is late is worked out when one has not.
             self._timer = loop.call_later(ladder.soonest_s(self._place), self._look)
-        elif hedge_s < ladder.late_s(self._place, self._began):
+        elif hedge_s < (late_s := ladder.late_s(self._place, self._began)):
             self._timer = loop.call_later(hedge_s, self._hedge)
         else:
-            self._look()
+            self._timer = loop.call_later(late_s, self._overtake)
         won: Running | None = None
         try:
             won = await self._ladder.tried(self._place)

@@ -113,11 +113,11 @@ class Turns:
             self._recalled.add(place)
         return place
 
-    def take(self, place: int) -> None:
+    def occupy(self, place: int) -> None:
         """While attempts are made at a candidate nobody else's turn is there: two that race must not both retry it."""
         self._at_work.add(place)
 
-    def leave(self, place: int) -> None:
+    def vacate(self, place: int) -> None:
         """No more attempts are made at it."""
         self._at_work.discard(place)
 

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from headgate.routing.breaker import Breaker
+from headgate.routing.observed import LONGEST_NAME
 from headgate.routing.parking import DAY_S, HOUR_S, Limit, Parked, Parking
 from headgate.routing.places import CredentialKey, OfferKey, Permit, Place, Server, ServerKey, new_place
 from headgate.routing.standing import OK, Condition, Standing, span
@@ -24,7 +25,6 @@ from headgate.types.secret import Secret
 
 MOST_DEPLOYMENTS = 10_000
 MOST_NOTICES = 1_000
-LONGEST_NAME = 300
 
 COUNTED = frozenset(
     {
