@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.fakes.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
@@ -52,7 +53,7 @@ def plain_environment(home: Path) -> dict[str, str]:
 @contextmanager
 def headgate_up(directory: Path) -> Iterator[Gateway]:
     """Run `headgate up` in `directory` until the block ends. If it does not start, AssertionError holds its output."""
-    command = [str(ROOT / ".venv/bin/headgate"), "up", "--port", str(_free_port())]
+    command = [str(ROOT / ".venv/bin/headgate"), "up", "--port", str(free_port())]
     environment = {**plain_environment(directory), "HEADGATE_DATA_DIR": str(directory / "data")}
     with subprocess.Popen(
         command, cwd=directory, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -101,10 +102,3 @@ class _Screen:
         if base_url is None or key is None or curl is None or curl[1].endswith("\\"):
             return None
         return Gateway(base_url=base_url[0], key=key[0], curl=curl[1])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -104,10 +104,3 @@ def deaf_listener(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
             except TimeoutError:
                 break
         yield address[1]
-
-
-def refused_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

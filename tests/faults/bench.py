@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from headgate.gateway.steps import USEFUL
 from headgate.types.entry import Entry
 from headgate.types.fault import CLIENT_FACE, FaultClass
+from tests.fakes.ports import refused_port
 from tests.fakes.provider import FakeProvider, Reply, Request
-from tests.fakes.sockets import refused_port
 from tests.faults.forms import Form
 from tests.faults.shapes import ARGUMENTS, REFUSED, SHAPES, Shape, good
 from tests.faults.verdict import Verdict, judge, payloads

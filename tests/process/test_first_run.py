@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fakes.ports import free_port, refused_port
 from tests.process.headgate import Home, Process
 
 CANARY = "canary-of-the-environment-2b81"
@@ -150,11 +151,7 @@ def test_a_key_of_the_document_from_the_environment_is_in_the_curl_line_by_its_n
 
 
 def test_flags_win_over_the_environment_and_that_over_the_document(home: Home) -> None:
-    ports = []
-    for _ in range(3):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            ports.append(probe.getsockname()[1])
-    flag, variable, written = ports
+    flag, variable, written = free_port(), free_port(), free_port()
     (home.directory / "headgate.yaml").write_text(f"{KEYED}server: {{port: {written}}}\n")
     with home.up() as process:
         assert process.port == written
@@ -165,7 +162,8 @@ def test_flags_win_over_the_environment_and_that_over_the_document(home: Home) -
 
 
 def test_host_is_taken_from_the_flag_and_the_environment_too(home: Home) -> None:
-    with home.up("--port", "0", HEADGATE_HOST="127.0.0.2") as process:
+    # Refused at 127.0.0.1, so that nobody else can listen there under the same number.
+    with home.up("--port", str(refused_port()), HEADGATE_HOST="127.0.0.2") as process:
         assert f"http://127.0.0.2:{process.port}/v1" in process.printed
         with pytest.raises(httpx.ConnectError):
             status(process, process.key)

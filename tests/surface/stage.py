@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from headgate.types.script import Script
+from tests.fakes.ports import refused_port
 from tests.fakes.provider import FakeProvider, event_reply, json_reply
 from tests.surface.gateway import Running
 from tests.surface.wire import Answer, Wire, ask, request
@@ -49,7 +49,7 @@ providers:
   mistral: {{base_url: "{fake.base_url}", api_key: {CREDENTIAL}}}
   nowhere:
     dialect: openai
-    base_url: {nowhere or f"http://127.0.0.1:{closed_port()}/v1"}
+    base_url: {nowhere or f"http://127.0.0.1:{refused_port()}/v1"}
     models: [{{id: gone}}]
   sandbox:
 models:
@@ -108,11 +108,3 @@ def stream(*texts: str, tail: Sequence[Any] = (), delay_s: float = 0.0) -> Scrip
 
 def event(value: Any) -> bytes:
     return b"data: " + json.dumps(value).encode() + b"\n\n"
-
-
-def closed_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -13,8 +13,9 @@ import pytest
 from headgate.upstream.exchange import ExchangeFailed
 from headgate.upstream.origin import Origin, parse_proxy
 from headgate.upstream.pool import Pool
+from tests.fakes.ports import refused_port
 from tests.fakes.provider import FakeProvider, RawReply, Reply, event_reply, json_reply
-from tests.fakes.sockets import SocketServer, deaf_listener, refused_port
+from tests.fakes.sockets import SocketServer, deaf_listener
 from tests.upstream.driving import at, clocks, fetch, send, settled, until
 
 STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Any
 
 import pytest
 
 from headgate.types.fault import FaultClass
 from headgate.upstream.pool import Pool
+from tests.fakes.ports import free_port, refused_port
 from tests.fakes.provider import FakeProvider, RawReply
-from tests.fakes.sockets import SocketServer, deaf_listener, refused_port
+from tests.fakes.sockets import SocketServer, deaf_listener
 from tests.upstream.driving import at, clocks, failing, fetch, settled
 
 FINE = RawReply([b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine"])
@@ -84,9 +84,7 @@ def test_an_address_that_fails_does_not_keep_the_next_one_from_being_tried(ipv6:
         await pool.close()
 
     async def check_deaf() -> None:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         pool = Pool()
         with deaf_listener("::1", port):
             async with FakeProvider(port=port) as fake:

@@ -15,9 +15,10 @@ from headgate.types.script import Ending, Script, Step
 from headgate.types.secret import Secret
 from headgate.upstream.fetch import FetchFailed, FetchReason, fetch, path_of
 from headgate.upstream.pool import Pool
+from tests.fakes.ports import refused_port
 from tests.fakes.provider import FakeProvider, RawReply, json_reply
 from tests.fakes.proxy import FakeProxy
-from tests.fakes.sockets import SocketServer, read_head, refused_port
+from tests.fakes.sockets import SocketServer, read_head
 from tests.upstream.driving import settled, until
 
 SECRET = "sk-very-secret-indeed"

@@ -15,9 +15,10 @@ from headgate.upstream.call import Caller
 from headgate.upstream.dial import MAX_TUNNEL_REPLY
 from headgate.upstream.origin import Origin, parse_proxy
 from headgate.upstream.pool import Pool
+from tests.fakes.ports import refused_port
 from tests.fakes.provider import FakeProvider, json_reply
 from tests.fakes.proxy import FakeProxy
-from tests.fakes.sockets import SocketServer, read_head, refused_port
+from tests.fakes.sockets import SocketServer, read_head
 from tests.upstream.calling import candidate, envelope
 from tests.upstream.driving import clocks, failing, fetch, read_all, settled, until
 

@@ -19,9 +19,9 @@ from headgate.types.request import Request
 from headgate.types.script import Ending, Script, Step
 from headgate.upstream.call import Caller
 from headgate.upstream.pool import Pool
+from tests.fakes.ports import refused_port
 from tests.fakes.provider import FakeProvider, Reply, event_reply, json_reply
 from tests.fakes.proxy import FakeProxy
-from tests.fakes.sockets import refused_port
 from tests.surface.gateway import books, snapshot_of
 from tests.unit.gateway.test_gateway import Taken
 

@@ -18,7 +18,8 @@ from headgate.store.engine import Store, open_store
 from headgate.store.errors import StoreError, StoreUnavailable
 from headgate.store.records import KeyFields
 from headgate.store.transactions import writing
-from tests.fakes.postgres import PASSWORD, Postgres, free_port
+from tests.fakes.ports import refused_port
+from tests.fakes.postgres import PASSWORD, Postgres
 
 ME = "tester"
 
@@ -287,7 +288,7 @@ def test_the_address_is_shown_without_its_password(store: Store) -> None:
 
 def test_what_cannot_be_reached_is_unavailable_and_what_is_refused_is_not(postgres: Postgres, data_dir: Path) -> None:
     with pytest.raises(StoreUnavailable) as caught:
-        open_store(f"postgresql://u:canary@127.0.0.1:{free_port()}/d", data_dir=data_dir, env={})
+        open_store(f"postgresql://u:canary@127.0.0.1:{refused_port()}/d", data_dir=data_dir, env={})
     assert "canary" not in str(caught.value)
     assert str(caught.value).isprintable()
     for url, why in (
