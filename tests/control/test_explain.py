@@ -74,7 +74,7 @@ def test_a_candidate_that_sits_out_says_so_and_why(on_sqlite: Served) -> None:
     policy = HealthPolicy(failures=1)
     permit = control.health.begin(Candidate(deployment, "tiny"), control.clock(), policy)
     assert permit is not None
-    control.health.end(permit, FaultClass.QUOTA_EXHAUSTED, control.clock(), policy, 0.5)
+    control.health.failed(permit, FaultClass.QUOTA_EXHAUSTED, control.clock(), policy, 0.5)
     [one] = told(on_sqlite, {"model": TINY})["candidates"]
     assert one["health"] == "parked_credential"
     assert "has used up its quota, next try in " in one["health_why"]

@@ -102,7 +102,7 @@ async def test_a_refused_credential_is_told_once_and_is_no_tenants_to_read(tmp_p
         for _ in range(3):
             permit = health.begin(candidate, loop.time(), policy)
             if permit is not None:
-                health.end(permit, FaultClass.BAD_CREDENTIAL, loop.time(), policy, 0.5)
+                health.failed(permit, FaultClass.BAD_CREDENTIAL, loop.time(), policy, 0.5)
         await until(lambda: len(store.events.list(workspace=None)) == 1)
         watch.stop()
     [event] = store.events.list(workspace=None)
@@ -120,7 +120,7 @@ async def test_what_health_has_met_at_the_last_moment_is_told_as_well(tmp_path: 
         watch.start()
         permit = health.begin(Candidate(deployment, "m"), loop.time(), policy)
         assert permit is not None
-        health.end(permit, FaultClass.MODEL_NOT_FOUND, loop.time(), policy, 0.5)
+        health.failed(permit, FaultClass.MODEL_NOT_FOUND, loop.time(), policy, 0.5)
         watch.stop()
         await until(lambda: len(store.events.list(workspace=None)) == 1)
     [event] = store.events.list(workspace=None)

@@ -15,13 +15,13 @@ from headgate.gateway.learn import note
 from headgate.gateway.patience import LEAST_S, Patience
 from headgate.gateway.pipe import Diverged
 from headgate.gateway.settle import settle
-from headgate.gateway.steps import Situation, Step, most_useful, next_step
-from headgate.gateway.terms import Terms
-from headgate.gateway.turns import Turns
+from headgate.gateway.steps import Situation, Step, most_useful, next_step, rule_of
+from headgate.gateway.turns import Turn, Turns
 from headgate.routing.health import Health
 from headgate.routing.observed import Observed
 from headgate.routing.places import Permit
 from headgate.types.fault import Fault, FaultClass
+from headgate.types.policy import Rule
 from headgate.types.request import Attempt, Envelope, Plan, Request
 from headgate.upstream.call import Caller
 from headgate.upstream.exchange import Clocks
@@ -62,7 +62,7 @@ class Running:
 class Ladder:
     """One request on its way through the candidates of its plan."""
 
-    __slots__ = ("_reserved", "booking", "deadline", "faults", "means", "plan", "request", "terms", "turns")
+    __slots__ = ("_reserved", "booking", "deadline", "faults", "means", "plan", "request", "turns")
 
     def __init__(self, means: Means, request: Request, plan: Plan, booking: Booking) -> None:
         self.means = means
@@ -71,70 +71,69 @@ class Ladder:
         self.booking = booking
         self.faults: list[Fault] = []
         self._reserved = 0
-        self.terms = Terms(plan)
-        total_s = self.terms.timeouts(0).total_s
+        total_s = plan.treatments[0].timeouts.total_s
         if request.total_s is not None and request.total_s < total_s:
             total_s = request.total_s
         self.deadline = booking.clock() + total_s
-        self.turns = Turns(plan, self.terms, means.health, booking, self.deadline, means.draw)
+        self.turns = Turns(plan, means.health, booking, self.deadline, means.draw)
 
-    async def tried(self, place: int) -> Running:
+    async def tried(self, turn: Turn) -> Running:
         """Attempts at one candidate, as many as its faults and the policy allow. Raises Fault."""
-        turns = self.turns
+        turns, (place, permit) = self.turns, turn
         turns.occupy(place)
         try:
             while True:
                 try:
-                    return await self.once(place, self.asking(place))
+                    return await self.once(place, permit, self.asking(place))
                 except Fault as fault:
-                    step, wait_s = next_step(fault, self._situation(place), self.terms.rule(fault.kind, place))
+                    step, wait_s = next_step(fault, self._situation(place), self._rule(fault, place))
                     if step is not Step.RETRY:
                         raise
                     await turns.wait(wait_s + TICK_S)
                     if not (turns.is_ready(place, self.booking.clock()) and await self.affords()):
                         raise
+                    leave = turns.enter(place, self.booking.clock())
+                    if leave is None:
+                        raise
+                    permit = leave
         finally:
             turns.vacate(place)
 
-    async def once(self, place: int, asking: Asking) -> Running:
+    async def once(self, place: int, permit: Permit, asking: Asking) -> Running:
         """One attempt at one candidate, up to the beginning of its answer. Raises Fault, which is kept; Diverged."""
-        means, candidate = self.means, self.plan.candidates[place]
-        now = self.booking.clock()
-        permit = means.health.begin(candidate, now, self.terms.health(place), pressed=self.turns.pressed)
-        if permit is None:
-            raise self.turns.nobody([place])
-        means.observed.of(candidate.deployment).begin(self.plan.tokens, now)
-        made = len(self.booking.account.tries)
+        means, booking, candidate = self.means, self.booking, permit.candidate
+        means.observed.of(candidate.deployment).begin(self.plan.tokens, permit.passage.at)
+        made = len(booking.account.tries)
         try:
-            begun = await begin(means.caller, asking, candidate, self.booking)
+            begun = await begin(means.caller, asking, candidate, booking)
         except BaseException as failure:  # a client that leaves, or a rival that was faster, ends it as well
-            self.over(self.booking.account.tries[made], permit, failure, place)
+            self._failed(booking.account.tries[made], permit, failure, place)
             raise
         if asking.envelope.stream:
-            means.health.heard(permit, self.booking.clock())
+            means.health.heard(permit, booking.clock())
         return Running(begun, permit, place)
 
-    def over(self, one: Attempt, permit: Permit, failure: BaseException | None, place: int) -> None:
-        """An attempt has ended, with a failure or a whole answer: keep what it says of the deployment."""
+    def _failed(self, one: Attempt, permit: Permit, failure: BaseException, place: int) -> None:
+        """An attempt has ended without a whole answer: keep what that says of the deployment."""
         now, means = self.booking.clock(), self.means
         fault = failure if isinstance(failure, Fault) else None
         wait_s = None if fault is None else fault.retry_after_s
         note(means.observed, self.request, self.booking.extent, one, wait_s, now)
-        if failure is not None and fault is None:
+        if fault is None:
             means.health.abandon(permit)
             if isinstance(failure, asyncio.CancelledError):
                 self.turns.give_back(place)
             return
-        kind = None if fault is None else fault.kind
-        means.health.end(permit, kind, now, self.terms.health(place), means.draw(), wait_s)
-        if fault is not None:
-            self.faults.append(fault)
-            if fault.kind is FaultClass.CONTEXT_TOO_LONG:
-                self.turns.too_long_for(place)
+        means.health.failed(permit, fault.kind, now, self.plan.treatments[place].health, means.draw(), wait_s)
+        self.faults.append(fault)
+        if fault.kind is FaultClass.CONTEXT_TOO_LONG:
+            self.turns.too_long_for(place)
 
     def whole(self, running: Running) -> None:
         """The whole answer was delivered."""
-        self.over(running.begun.attempt, running.permit, None, running.place)
+        now, means = self.booking.clock(), self.means
+        note(means.observed, self.request, self.booking.extent, running.begun.attempt, None, now)
+        means.health.answered(running.permit, now)
 
     def broke(self, running: Running, failure: BaseException) -> Fault | Diverged:
         """Why an answer broke off while it was delivered. Raises what is no fault of an upstream's."""
@@ -142,7 +141,7 @@ class Ladder:
         try:
             give_up(self.means.caller, self.request.envelope, begun.attempt, begun.exchange, failure, self.booking)
         except BaseException as ended:  # a client that left is a cancellation
-            self.over(begun.attempt, running.permit, ended, running.place)
+            self._failed(begun.attempt, running.permit, ended, running.place)
             if isinstance(ended, Fault | Diverged):
                 return ended
             raise
@@ -157,23 +156,20 @@ class Ladder:
             usage = begun.usage if pipe is None else pipe.reader.settled_usage()
             if usage is not None:
                 settle(self.booking, one, usage)
-        self.over(one, running.permit, asyncio.CancelledError(), running.place)
+        self._failed(one, running.permit, asyncio.CancelledError(), running.place)
 
     def asking(self, place: int, envelope: Envelope | None = None, seam: Seam | None = None) -> Asking:
         """How a candidate is asked: for the request itself, or for what another answer lacks."""
         envelope = envelope or self.request.envelope
-        timeouts, deployment = self.terms.timeouts(place), self.plan.candidates[place].deployment
+        treatment = self.plan.treatments[place]
+        timeouts = treatment.timeouts
         # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
         first_token_s: float | None = None
         if envelope.stream:
-            first_token_s = self.means.patience.first_token_s(deployment, timeouts, rival=self.turns.has_next)
-        clocks = Clocks(
-            connect_s=timeouts.connect_s,
-            first_token_s=first_token_s,
-            gap_s=timeouts.gap_s,
-            deadline=self.deadline,
-        )
-        return Asking(envelope, clocks, hold=seam is None and self.terms.holds(place), seam=seam)
+            deployment, rival = self.plan.candidates[place].deployment, self.turns.has_next
+            first_token_s = self.means.patience.first_token_s(deployment, timeouts, rival=rival)
+        clocks = Clocks(timeouts.connect_s, first_token_s, timeouts.gap_s, self.deadline)
+        return Asking(envelope, clocks, seam is None and treatment.holds, seam)
 
     @property
     def is_first(self) -> bool:
@@ -194,7 +190,7 @@ class Ladder:
 
     def ends(self, fault: Fault, place: int) -> bool:
         """Whether a fault is the last word, whoever else could be asked."""
-        return not self.terms.rule(fault.kind, place).fall_back
+        return not self._rule(fault, place).fall_back
 
     def verdict(self) -> Fault:
         """What the client is told when nobody is left: of all that happened, what tells it most."""
@@ -216,7 +212,7 @@ class Ladder:
         """When an attempt that began then and has no content is late enough for somebody else to be asked as well."""
         deployment = self.plan.candidates[place].deployment
         facts, stream = self.means.observed.of(deployment), self.request.envelope.stream
-        timeouts = self.terms.timeouts(place)
+        timeouts = self.plan.treatments[place].timeouts
         late_s = self.means.patience.late_s(deployment, facts, timeouts, self.plan.tokens, stream=stream)
         # A clock that runs out with the deadline would leave nobody the time to answer in the first one's place.
         return min(late_s, (self.deadline - since) * MOST_OF_DEADLINE)
@@ -224,11 +220,11 @@ class Ladder:
     def soonest_s(self, place: int) -> float:
         """Before this no attempt is late, whatever is known of the deployment."""
         left_s = (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE
-        return min(LEAST_S, self.terms.timeouts(place).first_token_s, left_s)
+        return min(LEAST_S, self.plan.treatments[place].timeouts.first_token_s, left_s)
 
     def hedge_s(self, place: int) -> float | None:
         """When somebody else may be asked before this attempt, a request's first, is late; None: never."""
-        hedge = self.terms.hedge(place)
+        hedge = self.plan.treatments[place].hedge
         if hedge is None or self.booking.account.tries:
             return None
         facts = self.means.observed.of(self.plan.candidates[place].deployment)
@@ -249,12 +245,15 @@ class Ladder:
 
     def _hedged_as(self, place: int) -> tuple[str, str]:
         """What requests are counted under that share one allowance of second attempts."""
-        return self.request.principal.workspace, self.terms.hedged_as(place)
+        return self.request.principal.workspace, self.plan.treatments[place].hedged_as
+
+    def _rule(self, fault: Fault, place: int) -> Rule:
+        return rule_of(fault.kind, self.plan.treatments[place].rules)
 
     def _situation(self, place: int) -> Situation:
         return Situation(
             tries=self.turns.tries(place),
-            retries=self.terms.retries(place),
+            retries=self.plan.treatments[place].retries,
             left_s=self.deadline - self.booking.clock(),
             patience_s=self.turns.patience_s,
             has_next=self.turns.has_next,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from headgate.gateway.ladder import TICK_S, Ladder, Running
+from headgate.gateway.turns import Turn
 from headgate.types.fault import Fault
 
 AGAIN_S = 1.0
@@ -18,11 +19,14 @@ AGAIN_S = 1.0
 async def climb(ladder: Ladder) -> Running:
     """The first candidate whose answer begins. Raises Fault: of all that happened the one that tells most."""
     alone = len(ladder.plan.candidates) == 1
-    while (ladder.is_first or await ladder.affords()) and (place := await ladder.turns.next()) is not None:
+    while ladder.is_first or await ladder.affords():
+        turn = ladder.turns.take() or await ladder.turns.next()
+        if turn is None:
+            break
         try:
-            return await (ladder.tried(place) if alone else Race(ladder, place).run())
+            return await (ladder.tried(turn) if alone else Race(ladder, turn).run())
         except Fault as fault:
-            if ladder.ends(fault, place):
+            if ladder.ends(fault, turn[0]):
                 raise
     raise ladder.verdict()
 
@@ -30,9 +34,23 @@ async def climb(ladder: Ladder) -> Running:
 class Race:
     """One attempt, and from a moment on the rest of the ladder beside it."""
 
-    def __init__(self, ladder: Ladder, place: int) -> None:
+    __slots__ = (
+        "_began",
+        "_ladder",
+        "_listening",
+        "_loop",
+        "_place",
+        "_rival",
+        "_task",
+        "_timer",
+        "_tried",
+        "_turn",
+    )
+
+    def __init__(self, ladder: Ladder, turn: Turn) -> None:
         self._ladder = ladder
-        self._place = place
+        self._turn = turn
+        self._place = turn[0]
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle
@@ -54,7 +72,7 @@ class Race:
             self._timer = loop.call_later(late_s, self._overtake)
         won: Running | None = None
         try:
-            won = await self._ladder.tried(self._place)
+            won = await ladder.tried(self._turn)
         except asyncio.CancelledError:
             if self._listening or self._rival is None or self._task is None or self._task.uncancel() > 0:
                 # It is the client that has left.
@@ -67,7 +85,9 @@ class Race:
             won = await self._rival
         finally:
             self._timer.cancel()
-            await self._end_rival(won)
+            self._listening = False
+            if self._rival is not None:
+                await self._end_rival(self._rival, won)
         return won
 
     def _hedge(self) -> None:
@@ -111,15 +131,11 @@ class Race:
             self._rival = None
             self._timer = self._loop.call_later(AGAIN_S, self._overtake)
 
-    async def _end_rival(self, won: Running | None) -> None:
+    async def _end_rival(self, rival: asyncio.Task[Running], won: Running | None) -> None:
         """Whatever the rival still comes to must not interrupt what follows, and nothing of it may be left running.
 
         A client that leaves meanwhile leaves the winner behind as well.
         """
-        self._listening = False
-        rival = self._rival
-        if rival is None:
-            return
         left = False
         rival.cancel()
         while not rival.done():

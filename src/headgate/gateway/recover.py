@@ -35,13 +35,14 @@ async def go_on(ladder: Ladder, broken: Running, sent: Sent, reply: Reply, fault
     account, ended, last = ladder.booking.account, fault, broken
     while not ladder.ends(ended, last.place) and sent.keeps and await ladder.affords():
         said = Said.of(sent.runs)
-        if not said.recoverable or (place := await ladder.turns.next()) is None:
+        if not said.recoverable or (turn := await ladder.turns.next()) is None:
             break
+        place, permit = turn
         asking = _asking(ladder, place, said, last.begun.pipe)
         assert asking.seam is not None, "an answer is only ever joined to another"
         before, account.recovered = account.recovered, asking.seam.mode
         try:
-            running = await ladder.once(place, asking)
+            running = await ladder.once(place, permit, asking)
         except (Fault, Diverged) as failure:
             account.recovered = before
             if isinstance(failure, Fault) and ladder.ends(failure, place) and not _is_ours(failure, asking.seam):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from headgate.gateway.booking import Booking
 from headgate.gateway.steps import MOST_PATIENCE, MOST_WAIT_S, most_useful
-from headgate.gateway.terms import Terms
 from headgate.routing.health import Health
+from headgate.routing.places import Permit
 from headgate.routing.standing import Condition, Standing
 from headgate.types.fault import Fault, FaultClass
 from headgate.types.request import Plan
@@ -26,8 +26,12 @@ MOST_TOLD = 5
 """Candidates that the error of a request which nobody can take speaks of."""
 
 
+Turn = tuple[int, Permit]
+"""The place of a candidate, and leave to send it one attempt, which is made or given back."""
+
+
 class Turns:
-    """The turns of one request. `pressed` when nobody is left but those before whom many wait already."""
+    """The turns of one request."""
 
     __slots__ = (
         "_at_work",
@@ -39,32 +43,32 @@ class Turns:
         "_health",
         "_next",
         "_plan",
+        "_pressed",
         "_recalled",
         "_returned",
-        "_terms",
         "_too_small",
         "_waited_s",
-        "pressed",
     )
 
     def __init__(
-        self, plan: Plan, terms: Terms, health: Health, booking: Booking, deadline: float, draw: Callable[[], float]
+        self, plan: Plan, health: Health, booking: Booking, deadline: float, draw: Callable[[], float]
     ) -> None:
         self._plan = plan
-        self._terms = terms
         self._health = health
         self._booking = booking
         self._deadline = deadline
         self._draw = draw
         self._next = 0
-        self._at_work: set[int] = set()
-        self._crowded: list[int] = []
-        self._awaited: list[int] = []
-        self._recalled: set[int] = set()
-        self._returned: list[int] = []
+        # Tuples, because nearly no request ever puts anything into them.
+        self._at_work: tuple[int, ...] = ()
+        self._crowded: tuple[int, ...] = ()
+        self._awaited: int | None = None
+        self._recalled: tuple[int, ...] = ()
+        self._returned: tuple[int, ...] = ()
         self._waited_s = 0.0
         self._too_small: int | None = None
-        self.pressed = False
+        # When nobody is left but those before whom many wait already.
+        self._pressed = False
 
     @property
     def has_next(self) -> bool:
@@ -96,35 +100,40 @@ class Turns:
         self._waited_s += seconds
         await asyncio.sleep(seconds)
 
-    async def next(self) -> int | None:
-        """The place of the next candidate to ask, after a wait where nobody can be asked yet; None when nobody will.
+    async def next(self) -> Turn | None:
+        """The next candidate to ask, after a wait where nobody can be asked yet; None when nobody will.
 
         Only rate limits are waited for, and only where the wait fits: others may be quicker when one is over, so that
         there may be several waits. Who sat out when its turn came and is back, with no attempt of this request made at
         it, is asked without a wait.
         """
-        while (place := self._take()) is None:
+        while (turn := self.take()) is None:
             now = self._booking.clock()
             wait_s, place = min(self._waits(now), default=_NEVER)
             if wait_s > self._longest_wait_s(now):
                 return None
             await self.wait(wait_s)
-            self._awaited.append(place)
-            self._recalled.add(place)
-        return place
+            self._awaited = place
+            self._recalled = (*self._recalled, place)
+        return turn
 
     def occupy(self, place: int) -> None:
         """While attempts are made at a candidate nobody else's turn is there: two that race must not both retry it."""
-        self._at_work.add(place)
+        self._at_work = (*self._at_work, place)
 
     def vacate(self, place: int) -> None:
         """No more attempts are made at it."""
-        self._at_work.discard(place)
+        self._at_work = tuple([one for one in self._at_work if one != place])
 
     def give_back(self, place: int) -> None:
         """An attempt was given up through no fault of the candidate, such as for a rival: it may be asked again."""
         if place not in self._returned:
-            self._returned.append(place)
+            self._returned = (*self._returned, place)
+
+    def enter(self, place: int, now: float) -> Permit | None:
+        """Leave to send a candidate an attempt; None while it must not be sent."""
+        plan = self._plan
+        return self._health.begin(plan.candidates[place], now, plan.treatments[place].health, pressed=self._pressed)
 
     def is_ready(self, place: int, now: float) -> bool:
         """Whether it may be asked at this moment, and the prompt is not known to be too long for it."""
@@ -153,35 +162,42 @@ class Turns:
         kind = most_useful([Fault(one, "") for one in kinds]).kind if kinds else FaultClass.OVERLOADED
         return Fault(kind, f"nobody can be asked now: {told}", retry_after_s=min(waits, default=None))
 
-    def _take(self) -> int | None:
-        """The place of the next candidate that may be asked now; None when there is none.
+    def take(self) -> Turn | None:
+        """The next candidate that may be asked now; None when there is none.
 
         Those before which many requests wait already are asked when nobody else is left, the last of them first: a
         herd must not come back to the first choice.
         """
         now = self._booking.clock()
-        if self._awaited and self.is_ready(place := self._awaited.pop(), now):
-            return place
+        if self._awaited is not None:
+            place, self._awaited = self._awaited, None
+            if self._fits(place) and (permit := self.enter(place, now)) is not None:
+                return place, permit
         while self._next < len(self._plan.candidates):
             place, self._next = self._next, self._next + 1
-            if self._fits(place):
-                standing = self._standing(place, now)
-                if standing.ready:
-                    return place
-                if standing.last_resort:
-                    self._crowded.append(place)
+            if self._too_small is None or self._fits(place):
+                permit = self.enter(place, now)
+                if permit is not None:
+                    return place, permit
+                if self._standing(place, now).last_resort:
+                    self._crowded = (*self._crowded, place)
         for place in self._again(now):
-            self._returned.remove(place)
-            return place
-        if not self._crowded:
-            return None
-        self.pressed = True
-        return self._crowded.pop()
+            permit = self.enter(place, now)
+            if permit is not None:
+                self._returned = tuple([one for one in self._returned if one != place])
+                return place, permit
+        while self._crowded:
+            *others, place = self._crowded
+            self._crowded, self._pressed = tuple(others), True
+            permit = self.enter(place, now)
+            if permit is not None:
+                return place, permit
+        return None
 
     def _again(self, now: float) -> Iterator[int]:
         """Those that were given up and may be asked once more."""
         for place in self._returned:
-            if self.tries(place) <= self._terms.retries(place) and self.is_ready(place, now):
+            if self.tries(place) <= self._plan.treatments[place].retries and self.is_ready(place, now):
                 yield place
 
     def _longest_wait_s(self, now: float) -> float:
@@ -195,7 +211,7 @@ class Turns:
             standing, tries = self._standing(place, now), self.tries(place)
             if standing.ready and not tries and place not in self._recalled:
                 yield 0.0, place
-            elif standing.condition is Condition.LIMITED and tries <= self._terms.retries(place):
+            elif standing.condition is Condition.LIMITED and tries <= self._plan.treatments[place].retries:
                 yield (standing.wait_s(now) or 0.0) * (1 + SPREAD * self._draw()) + LEAST_PAUSE_S, place
 
     def _fits(self, place: int) -> bool:
@@ -204,4 +220,4 @@ class Turns:
         return self._too_small is None or window is None or window > self._too_small
 
     def _standing(self, place: int, now: float) -> Standing:
-        return self._health.standing(self._plan.candidates[place], now, self._terms.health(place))
+        return self._health.standing(self._plan.candidates[place], now, self._plan.treatments[place].health)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from enum import StrEnum
 
-from headgate.routing.crowd import CROWD, Crowd, Passage
+from headgate.routing.crowd import Crowd, Passage
 from headgate.types.policy import HealthPolicy
 
 WINDOW_S = 60.0
@@ -99,7 +99,7 @@ class Breaker:
 
     def crowded(self, now: float, policy: HealthPolicy) -> bool:
         """Whether it is closed and too many are under way without a sign of life."""
-        return self._open_until is None and self._crowd.full(now, max(CROWD, 2 * policy.failures))
+        return self._open_until is None and self._crowd.full(now, policy.failures)
 
     def allows(self, now: float, policy: HealthPolicy) -> bool:
         """Whether an attempt may begin that could go elsewhere as well."""
@@ -111,10 +111,11 @@ class Breaker:
 
         `pressed` when it can go nowhere else: then a crowd is no obstacle.
         """
-        if not self.allows(now, policy) and not (pressed and self._open_until is None):
-            return None
         if self._open_until is None:
-            return self._crowd.begin(now, self._epoch)
+            crowd = self._crowd
+            return crowd.begin(now, self._epoch) if pressed or not crowd.full(now, policy.failures) else None
+        if not self.allows(now, policy):
+            return None
         probe = self._probe = Passage(now, self._epoch, 0)
         self._probe_until = now + LEASE * policy.cooldown_s
         self._spacing = (1 - JITTER) * FIRST_PAUSE * policy.cooldown_s
@@ -133,8 +134,8 @@ class Breaker:
 
     def success(self, passage: Passage, now: float) -> None:
         """A whole answer has come."""
-        self._crowd.left(passage)
         if passage.epoch != self._epoch:
+            self._crowd.left(passage)
             return
         if self._open_until is not None:
             self._close(now)
@@ -144,7 +145,9 @@ class Breaker:
             self._window.add(now, failed=False)
             if not self._window.failed:
                 self._window = None
+        # First the sign of life, which takes it out of the crowd.
         self._crowd.alive(passage, now)
+        passage.over = True
 
     def failure(self, passage: Passage, now: float, policy: HealthPolicy, jitter: float) -> None:
         """The deployment has failed. Of an open breaker only the probe that it waits for makes the pause longer."""

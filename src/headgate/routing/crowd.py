@@ -56,10 +56,11 @@ class Crowd:
         self._lag = 0.0
         self._usual_s = 0.0
 
-    def full(self, now: float, few: int) -> bool:
-        """Whether another should go elsewhere if it can, `few` being how many may always be there."""
+    def full(self, now: float, failures: int) -> bool:
+        """Whether another should go elsewhere if it can; twice as many as the failures that open a breaker never are
+        too many."""
         size = self._running + self.failed
-        if size < few or now - self._begun_at >= PATIENCE_S:
+        if size < CROWD or size < 2 * failures or now - self._begun_at >= PATIENCE_S:
             return False
         return size >= USUAL * self._lag or now - self._proven_at > SILENCE * self._usual_s
 
@@ -81,11 +82,14 @@ class Crowd:
             return
         lag, took_s = self._begun - passage.number, now - passage.at
         # Up at once and down by and by: rarely too few are let through, and soon again enough.
-        self._lag = max(lag, self._lag + (lag - self._lag) / 8)
-        self._usual_s = max(took_s, self._usual_s + (took_s - self._usual_s) / 8)
-        self._proven, self._proven_at, self.failed = passage.number, now, 0
-        while self._younger and self._younger[0].number <= self._proven:
-            self._drop_oldest()
+        self._lag = lag if lag > self._lag else self._lag + (lag - self._lag) / 8
+        usual_s = self._usual_s
+        self._usual_s = took_s if took_s > usual_s else usual_s + (took_s - usual_s) / 8
+        number = self._proven = passage.number
+        self._proven_at, self.failed = now, 0
+        younger = self._younger
+        while younger and younger[0].number <= number:
+            self._running -= not younger.popleft().over
 
     def left(self, passage: Passage, *, failed: bool = False) -> None:
         """One has ended. After a failure nothing is as usual until the next sign of life."""

@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.routing.breaker import Breaker
 from headgate.routing.observed import LONGEST_NAME
-from headgate.routing.parking import DAY_S, HOUR_S, Limit, Parked, Parking
+from headgate.routing.parking import DAY_S, HOUR_S, NEVER, Limit, Parked, Parking
 from headgate.routing.places import CredentialKey, OfferKey, Permit, Place, Server, ServerKey, new_place
 from headgate.routing.standing import OK, Condition, Standing, span
 from headgate.types.by_identity import ByIdentity
@@ -107,18 +107,18 @@ class Health:
         place = self._place(candidate, keep=True)
         if now < place.limit.until:
             return None
-        if self._credentials.known and self._credentials.is_parked(place.credential, now):
+        # Mostly nothing is parked anywhere.
+        parked = self._credentials.known or self._offers.known
+        if parked and self._is_parked(place, now):
             return None
-        if self._offers.known and place.offer is not None and self._offers.is_parked(place.offer, now):
-            return None
-        passage = place.breaker.begin(now, policy, pressed=pressed)
+        passage = place.server.breaker.begin(now, policy, pressed=pressed)
         if passage is None:
             return None
         permit = Permit(candidate, place, passage)
-        if self._credentials.known:
+        if parked:
             self._credentials.begin(place.credential, permit, now)
-        if self._offers.known and place.offer is not None:
-            self._offers.begin(place.offer, permit, now)
+            if place.offer is not None:
+                self._offers.begin(place.offer, permit, now)
         return permit
 
     def heard(self, permit: Permit, now: float) -> None:
@@ -128,16 +128,24 @@ class Health:
         permit.breaker.heard(permit.passage, now)
         self._works(permit)
 
-    def end(
+    def answered(self, permit: Permit, now: float) -> None:
+        """The attempt is over, with a whole answer."""
+        if permit.over:
+            return
+        permit.over = True
+        permit.breaker.success(permit.passage, now)
+        self._works(permit)
+
+    def failed(
         self,
         permit: Permit,
-        fault: FaultClass | None,
+        fault: FaultClass,
         now: float,
         policy: HealthPolicy,
         jitter: float,
         wait_s: float | None = None,
     ) -> None:
-        """The attempt is over: with a fault, or None for a whole answer.
+        """The attempt is over, with a fault.
 
         `wait_s` is how long the provider asks to wait, `jitter` a number from 0 to 1.
         """
@@ -145,10 +153,6 @@ class Health:
             return
         permit.over = True
         place, breaker, passage = permit.place, permit.breaker, permit.passage
-        if fault is None:
-            breaker.success(passage, now)
-            self._works(permit)
-            return
         if fault in COUNTED:
             place.server.fault = fault
             breaker.failure(passage, now, policy, jitter)
@@ -220,13 +224,19 @@ class Health:
         )
 
     def _works(self, permit: Permit) -> None:
+        # Asked for every answer, and mostly nothing is limited or parked.
         place, began = permit.place, permit.passage.at
-        place.limit.succeeded(began)
-        # What follows is asked for every answer, and mostly nothing is parked anywhere.
+        if place.limit.until is not NEVER:
+            place.limit.succeeded(began)
         if self._credentials.known:
             self._credentials.succeeded(place.credential, began)
         if self._offers.known and place.offer is not None:
             self._offers.succeeded(place.offer, began)
+
+    def _is_parked(self, place: Place, now: float) -> bool:
+        return self._credentials.is_parked(place.credential, now) or (
+            place.offer is not None and self._offers.is_parked(place.offer, now)
+        )
 
     def _give_back(self, permit: Permit) -> None:
         self._credentials.give_back(permit.place.credential, permit)
@@ -248,13 +258,12 @@ class Health:
     def _place(self, candidate: Candidate, *, keep: bool) -> Place:
         """Where a candidate's state is. What a `*` stood for has a place of its own, once it was sent a request."""
         deployment = candidate.deployment
+        own = candidate.upstream_id == deployment.offer.upstream_id
+        if own and (place := self._here.get(deployment)) is not None:
+            return place
         if len(candidate.upstream_id) > LONGEST_NAME:
             # A client makes such a name up; to remember it would fill the memory with what clients send.
             return new_place(candidate, Server())
-        own = candidate.upstream_id == deployment.offer.upstream_id
-        place = self._here.get(deployment) if own else None
-        if place is not None:
-            return place
         upstream, credential = deployment.upstream, deployment.credential
         key = (upstream.provider, upstream.base_url, candidate.upstream_id, credential.name, credential.secret)
         place = self._places.get(key)

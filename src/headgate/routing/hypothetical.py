@@ -183,9 +183,8 @@ def _may_not(principal: Principal, envelope: Envelope) -> str | None:
 
 def _tell_health(told: dict[str, Any], made: Plan, health: Health, now: float) -> None:
     """Say of candidates that are not well what they are instead, and why."""
-    for one, candidate, route in zip(told["candidates"], made.candidates, made.routes, strict=False):
-        own = None if route is None else route.health
-        stands = health.standing(candidate, now, own or candidate.deployment.upstream.health)
+    for one, candidate, treatment in zip(told["candidates"], made.candidates, made.treatments, strict=False):
+        stands = health.standing(candidate, now, treatment.health)
         if stands.condition is not Condition.OK:
             one["health"] = str(stands.condition)
             one["health_why"] = stands.told(now)

@@ -25,6 +25,9 @@ FIRST_LIMIT_S = 2.0
 LONGEST_LIMIT_S = 60.0
 """How long a deployment cools that says "too many" and not for how long: doubling each time it says so again."""
 
+NEVER = -math.inf
+"""A time that has always been over."""
+
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -154,8 +157,8 @@ class Limit:
     __slots__ = ("_since", "_step", "until")
 
     def __init__(self) -> None:
-        self.until = -math.inf
-        self._since = -math.inf
+        self.until = NEVER
+        self._since = NEVER
         self._step = 0
 
     def refused(self, began: float, now: float, wait_s: float | None) -> None:
@@ -172,5 +175,5 @@ class Limit:
     def succeeded(self, began: float) -> None:
         """An attempt that began then was taken."""
         if began > self._since:
-            self.until = -math.inf
+            self.until = NEVER
             self._step = 0

@@ -49,7 +49,7 @@ class Permit:
         self.candidate = candidate
         self.place = place
         # A breaker that is forgotten must not hear of attempts that began under it from its successor.
-        self.breaker = place.breaker
+        self.breaker = place.server.breaker
         self.passage = passage
         self.over = False
 

@@ -128,7 +128,7 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
         candidates=tuple([one.option.candidate for one in chosen]),
         dropped=tuple(dropped),
         figures=tuple([one.figures for one in chosen]),
-        routes=tuple([group.route for group in groups[: len(chosen)]]),
+        treatments=tuple([one.option.treatment for one in chosen]),
         order=asked.order_of(shortlist.groups[0]) if shortlist.groups else Order.CHEAPEST,
         tokens=chosen[0].size.prompt + written if chosen else 0,
     )

@@ -10,8 +10,9 @@ from headgate.routing.facts import Facts, Ratio
 from headgate.routing.preferences import admits_serving, limits_price, place_in_order, why_unwanted
 from headgate.routing.requirements import SURELY_HELD, WORDS, verdict
 from headgate.routing.resolve import Resolution
+from headgate.routing.treatment import treatment_of
 from headgate.types.deployment import Body, Candidate, Deployment, Operation
-from headgate.types.policy import Order, Preferences
+from headgate.types.policy import Order, Preferences, Treatment
 from headgate.types.request import Dropped
 from headgate.types.snapshot import Route
 
@@ -36,12 +37,13 @@ class Wanted(msgspec.Struct, frozen=True):
 class Option(msgspec.Struct, frozen=True, eq=False):
     """A candidate that can serve, with what is known of it.
 
-    `unsure` are requirements of which nobody says. `place` is its place as written, `rank` the one the request gives
+    `treatment` is how it is asked. `unsure` are requirements of which nobody says. `place` is its place as written, `rank` the one the request gives
     its provider. `holds` are the tokens beyond which a request needs a closer look. `limits` are the request's
     preferences where they set a highest price, else None.
     """
 
     candidate: Candidate
+    treatment: Treatment
     facts: Facts
     density: Ratio
     unsure: tuple[str, ...]
@@ -60,7 +62,6 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     options: tuple[Option, ...]
     order: Order
-    route: Route | None
     fixed: bool
     named: bool
     shares: bool
@@ -86,7 +87,7 @@ def shortlist(
         targets = [*resolution.targets, *_admitted(resolution.variants, wanted.preferences, admitted, unasked)]
         for candidates, fixed in ((targets, False), (resolution.fallback, True)):
             options = [
-                _option(one, place, wanted, unsure, facts_of, density_of)
+                _option(one, resolution.route, place, wanted, unsure, facts_of, density_of)
                 for place, (one, unsure) in enumerate(_able(candidates, wanted, fields, dropped, seen))
             ]
             if options:
@@ -94,7 +95,6 @@ def shortlist(
                     Group(
                         options=tuple(options),
                         order=Order.ORDERED if fixed else resolution.order,
-                        route=resolution.route,
                         fixed=fixed,
                         named=resolution.named,
                         shares=_shares(options),
@@ -155,6 +155,7 @@ def _cannot(deployment: Deployment, operation: Operation, lacking: Sequence[str]
 
 def _option(
     candidate: Candidate,
+    route: Route | None,
     place: int,
     wanted: Wanted,
     unsure: tuple[str, ...],
@@ -165,6 +166,7 @@ def _option(
     limits = [limit for limit in (offer.context_tokens, offer.max_input_tokens) if limit is not None]
     return Option(
         candidate=candidate,
+        treatment=treatment_of(route, candidate.deployment.upstream),
         facts=facts_of(candidate.deployment),
         density=density_of(offer.model),
         unsure=unsure,

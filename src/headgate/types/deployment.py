@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr
 
 from headgate.types.money import Price, Terms
 from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts
@@ -145,12 +146,12 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=Tr
     offer: Offer
     credential: Credential
     upstream: Upstream
+    name: str = ""
+    """`provider/upstream-id`, with `#credential` when it is not the only one; follows from the others."""
 
-    @property
-    def name(self) -> str:
-        """`provider/upstream-id`, with `#credential` when it is not the only one."""
+    def __post_init__(self) -> None:
         suffix = "" if self.credential.name == "default" else f"#{self.credential.name}"
-        return f"{self.upstream.provider}/{self.offer.upstream_id}{suffix}"
+        force_setattr(self, "name", f"{self.upstream.provider}/{self.offer.upstream_id}{suffix}")
 
 
 class Candidate(msgspec.Struct, frozen=True):

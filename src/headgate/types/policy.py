@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -103,6 +104,22 @@ class HedgePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     after: str = "p95"
     budget: float = 0.05
+
+
+class Treatment(msgspec.Struct, frozen=True):
+    """How a candidate is asked, and what is made of its failures.
+
+    `rules` are those that differ from `RULES`. With `holds` none of a stream is sent before all of it is here. `hedged_as`
+    is whose allowance of second attempts is used: the route's, or the provider's where there is none.
+    """
+
+    timeouts: Timeouts
+    retries: int
+    rules: Mapping[str, Rule]
+    health: HealthPolicy
+    holds: bool
+    hedge: HedgePolicy | None
+    hedged_as: str
 
 
 class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,9 +12,9 @@ import msgspec
 from headgate.types.deployment import Body, Candidate, Operation
 from headgate.types.headroom import Headroom
 from headgate.types.money import Cost
-from headgate.types.policy import Order, Preferences
+from headgate.types.policy import Order, Preferences, Treatment
 from headgate.types.principal import Principal
-from headgate.types.snapshot import Route, Snapshot
+from headgate.types.snapshot import Snapshot
 from headgate.types.usage import Usage
 
 NO_COST = Cost()
@@ -85,14 +85,14 @@ class Figures(msgspec.Struct, frozen=True, array_like=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Ordered candidates for one request, and the dropped ones with reasons.
 
-    `figures` and `routes` run parallel to the candidates: what the order was made from, and the route each came by,
-    None without one. `order` is the policy that was applied, `tokens` what the first candidate is expected to use.
+    `figures` and `treatments` run parallel to the candidates: what the order was made from, and how each is asked.
+    `order` is the policy that was applied, `tokens` what the first candidate is expected to use.
     """
 
     candidates: tuple[Candidate, ...]
     dropped: tuple[Dropped, ...] = ()
     figures: tuple[Figures, ...] = ()
-    routes: tuple[Route | None, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
     order: Order = Order.CHEAPEST
     tokens: int = 0
 
@@ -103,7 +103,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             candidates=tuple([self.candidates[place] for place in kept]),
             dropped=(*self.dropped, *gone),
             figures=tuple([self.figures[place] for place in kept]) if self.figures else (),
-            routes=tuple([self.routes[place] for place in kept]) if self.routes else (),
+            treatments=tuple([self.treatments[place] for place in kept]) if self.treatments else (),
             order=self.order,
             tokens=self.tokens,
         )

@@ -27,7 +27,7 @@ class ExchangeFailed(Exception):
         self.nothing_received = nothing_received
 
 
-class Clocks(msgspec.Struct, frozen=True, kw_only=True):
+class Clocks(msgspec.Struct, frozen=True):
     """How long one exchange may take.
 
     `connect_s`      dialling, proxy and TLS included

@@ -60,7 +60,14 @@ def begun(health: Health, one: Candidate, now: float = 0.0) -> Permit:
 def ends(
     health: Health, one: Candidate, fault: FaultClass | None, now: float = 0.0, wait_s: float | None = None
 ) -> None:
-    health.end(begun(health, one, now), fault, now + 0.5, POLICY, 0.5, wait_s)
+    over(health, begun(health, one, now), fault, now + 0.5, wait_s)
+
+
+def over(health: Health, permit: Permit, fault: FaultClass | None, now: float, wait_s: float | None = None) -> None:
+    if fault is None:
+        health.answered(permit, now)
+    else:
+        health.failed(permit, fault, now, POLICY, 0.5, wait_s)
 
 
 def condition(health: Health, one: Candidate, now: float) -> Condition:
@@ -90,7 +97,7 @@ def test_faults_of_the_provider_open_the_breaker_after_so_many(fault: FaultClass
     standing = health.standing(one, due + 1, POLICY)
     assert (standing.condition, standing.ready) == (Condition.PROBING, False)
     assert standing.told(due + 1) == "is being tried again after 5 failures in a row, next try in 5 s"
-    health.end(probe, None, due + 2, POLICY, 0.5)
+    health.answered(probe, due + 2)
     assert health.standing(one, due + 2, POLICY) is OK
 
 
@@ -128,8 +135,8 @@ def test_whichever_of_a_limit_and_a_cooldown_lasts_longer_is_told() -> None:
     health, one = Health(), served()
     permits = [begun(health, one) for _ in range(6)]
     for permit in permits[:5]:
-        health.end(permit, FaultClass.RESET, 1, POLICY, 0.5)
-    health.end(permits[5], FaultClass.RATE_LIMITED, 1, POLICY, 0.5, 1.0)
+        health.failed(permit, FaultClass.RESET, 1, POLICY, 0.5)
+    health.failed(permits[5], FaultClass.RATE_LIMITED, 1, POLICY, 0.5, 1.0)
     assert condition(health, one, 1.5) is Condition.COOLING
     assert health.standing(one, 1.5, POLICY).until == 3
     ends(health, one, FaultClass.RATE_LIMITED, 3, 60)
@@ -157,7 +164,7 @@ def test_after_a_quota_one_probe_over_all_models_of_the_credential_looks_and_its
     assert condition(health, served("b"), 10.5) is Condition.PROBING
     probe = begun(health, served("b"), 10.5)
     assert health.begin(served("a"), 10.5, POLICY) is None
-    health.end(probe, FaultClass.BAD_REQUEST, 11, POLICY, 0.5)
+    health.failed(probe, FaultClass.BAD_REQUEST, 11, POLICY, 0.5)
     probe = begun(health, served("a"), 11)
     health.abandon(probe)
     probe = begun(health, served("a"), 12)
@@ -216,7 +223,7 @@ def test_operators_are_told_once_until_it_works_again() -> None:
     for fault in (FaultClass.BAD_CREDENTIAL, FaultClass.QUOTA_EXHAUSTED, FaultClass.MODEL_NOT_FOUND):
         permits = [begun(health, served(fault.value, secret=fault)) for _ in range(10)]
         for permit in permits:
-            health.end(permit, fault, 1, POLICY, 0.5)
+            health.failed(permit, fault, 1, POLICY, 0.5)
     notices = health.drain()
     assert [(notice.fault, notice.provider, notice.credential) for notice in notices] == [
         (FaultClass.BAD_CREDENTIAL, "p", "default"),
@@ -243,7 +250,7 @@ def test_a_reload_that_keeps_a_deployment_keeps_its_state_and_what_is_in_flight_
     del old
     gc.collect()
     for permit in permits:
-        health.end(permit, FaultClass.RESET, 1, POLICY, 0.5)
+        health.failed(permit, FaultClass.RESET, 1, POLICY, 0.5)
     assert condition(health, served(), 1) is Condition.COOLING
     assert condition(health, served(name="other", secret="t"), 1) is Condition.COOLING, "it is the server that is dead"
     assert health.standing(served("else"), 1, POLICY) is OK
@@ -253,7 +260,7 @@ def test_a_permit_counts_once() -> None:
     health, one = Health(), served()
     permit = begun(health, one)
     for _ in range(5):
-        health.end(permit, FaultClass.RESET, 1, POLICY, 0.5)
+        health.failed(permit, FaultClass.RESET, 1, POLICY, 0.5)
         health.abandon(permit)
         health.heard(permit, 1)
     assert health.standing(one, 1, POLICY) is OK
@@ -320,7 +327,7 @@ def test_a_standing_says_what_begin_does(
                 assert standing.until is not None
                 assert standing.until > now
         if permit is not None and then == "end":
-            health.end(permit, fault, now + 0.1, POLICY, 0.5, wait_s)
+            over(health, permit, fault, now + 0.1, wait_s)
         elif permit is not None and then == "abandon":
             health.abandon(permit)
 

@@ -55,6 +55,6 @@ def test_what_is_forgotten_does_not_come_back_with_attempts_that_began_before() 
     health.forget(one)
     for permit in late:
         assert permit is not None
-        health.end(permit, FaultClass.RESET, 1, POLICY, 0.5)
+        health.failed(permit, FaultClass.RESET, 1, POLICY, 0.5)
     assert health.standing(one, 2, POLICY) is OK
     assert sum(health.begin(one, 2, POLICY) is not None for _ in range(50)) == 10

@@ -62,7 +62,7 @@ class Traffic:
             self.attempts.append(now)
 
         def fail(then: float) -> None:
-            self.health.end(permit, FaultClass.CONNECT_FAILED, then, POLICY, self.dice.random())
+            self.health.failed(permit, FaultClass.CONNECT_FAILED, then, POLICY, self.dice.random())
             if not self.attempt(self.spare, then, pressed=True):
                 self.unserved.append(then)
 
@@ -71,7 +71,7 @@ class Traffic:
             return True
         if self.first_s is not None:
             self.at(now + self.first_s, lambda then: self.health.heard(permit, then))
-        self.at(now + self.whole_s, lambda then: self.health.end(permit, None, then, POLICY, 0.5))
+        self.at(now + self.whole_s, lambda then: self.health.answered(permit, then))
         return True
 
     def ready_before(self, one: Candidate, now: float, began: bool, pressed: bool) -> bool:

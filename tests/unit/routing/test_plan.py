@@ -255,7 +255,7 @@ def test_a_request_without_fallbacks_has_one_candidate_and_the_others_say_why_no
     )
     assert providers(made) == ["b"]
     assert made.dropped == (Dropped("a/m", "no fallback is allowed"),)
-    assert len(made.figures) == len(made.routes) == 1
+    assert len(made.figures) == len(made.treatments) == 1
 
 
 def test_the_models_of_a_list_are_tried_in_turn_each_by_the_policy() -> None:
@@ -266,11 +266,11 @@ def test_the_models_of_a_list_are_tried_in_turn_each_by_the_policy() -> None:
     assert providers(made) == ["two", "one", "spare", "three"]
 
 
-def test_figures_and_routes_run_beside_the_candidates() -> None:
+def test_figures_and_treatments_run_beside_the_candidates() -> None:
     cheap, dear = candidate("cheap", price=(MTOK, 0)), candidate("dear", price=(3 * MTOK, 0))
     made = planned(dear, cheap, request=asked(Extent(text=400)))
     assert [(one, figures.cost_pusd) for one, figures in zip(providers(made), made.figures, strict=True)] == [
         ("cheap", 100),
         ("dear", 300),
     ]
-    assert made.routes == (None, None)
+    assert [one.hedged_as for one in made.treatments] == ["cheap", "dear"]

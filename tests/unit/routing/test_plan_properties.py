@@ -137,7 +137,7 @@ def test_nobody_is_lost_and_nobody_is_there_twice(
     assert len(made.candidates) + len(made.dropped) == len(everybody)
     assert {known_as(one) for one in made.candidates} <= everybody
     assert len({known_as(one) for one in made.candidates}) == len(made.candidates)
-    assert len(made.candidates) == len(made.figures) == len(made.routes)
+    assert len(made.candidates) == len(made.figures) == len(made.treatments)
     assert all(one.reason for one in made.dropped)
 
 

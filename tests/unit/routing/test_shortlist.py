@@ -97,7 +97,11 @@ def test_a_fallback_is_a_group_of_its_own_that_stays_as_written() -> None:
         (True, Order.ORDERED),
         (False, Order.CHEAPEST),
     ]
-    assert [group.route for group in found.groups] == [route, route, None]
+    assert [[one.treatment.hedged_as for one in group.options] for group in found.groups] == [
+        ["route r"],
+        ["route r"] * 2,
+        ["x"],
+    ]
 
 
 def test_groups_know_whether_their_candidates_share_an_offer() -> None:
