@@ -18,7 +18,7 @@ from headgate.gateway.booking import Booking
 from headgate.gateway.counted import counted
 from headgate.gateway.pipe import Pipe
 from headgate.gateway.settle import settle
-from headgate.types.deployment import Candidate, Deployment
+from headgate.types.deployment import Deployment
 from headgate.types.fault import Fault, FaultClass, Scope
 from headgate.types.request import Attempt, Envelope
 from headgate.types.usage import Usage
@@ -65,15 +65,12 @@ class Asking(msgspec.Struct, frozen=True, eq=False):
     seam: Seam | None = None
 
 
-async def begin(caller: Caller, asking: Asking, candidate: Candidate, booking: Booking) -> Begun:
+async def begin(caller: Caller, asking: Asking, one: Attempt, booking: Booking) -> Begun:
     """Send a request to one candidate and wait until its answer has come, or its first content. Raises Fault, Diverged.
 
     A cancelled attempt closes its connection, and is noted as cancelled.
     """
-    envelope, account = asking.envelope, booking.account
-    one = Attempt(candidate=candidate, started=booking.clock())
-    account.tries.append(one)
-    account.provider, account.model = candidate.deployment.upstream.provider, candidate.upstream_id
+    envelope, candidate = asking.envelope, one.candidate
     dropped = [] if envelope.preferences is None else list(envelope.preferences.ignored)
     exchange: Exchange | None = None
     try:
@@ -103,6 +100,9 @@ def give_up(
     booking: Booking,
 ) -> NoReturn:
     """End an attempt that failed or was cancelled: close its connection, note how it ended, raise its one Fault."""
+    # Until another has an answer, what is said of the request is said of this attempt.
+    account, candidate = booking.account, one.candidate
+    account.provider, account.model = candidate.deployment.upstream.provider, candidate.upstream_id
     one.done = booking.clock()
     if exchange is not None:
         exchange.cancel()
@@ -132,14 +132,16 @@ def unreported(envelope: Envelope, one: Attempt) -> Usage:
 
 async def read_all(exchange: Exchange, limit: int) -> bytes:
     """The whole body. Raises Fault(SOFT_ERROR) past `limit` bytes."""
-    pieces: list[bytes] = []
-    size = 0
-    while data := await exchange.read():
+    first = await exchange.read()
+    pieces = [first]
+    size = len(first)
+    while size <= limit:
+        data = await exchange.read()
+        if not data:
+            return first if len(pieces) == 1 else b"".join(pieces)
         pieces.append(data)
         size += len(data)
-        if size > limit:
-            raise Fault(FaultClass.SOFT_ERROR, f"the provider's reply is longer than {limit} bytes")
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    raise Fault(FaultClass.SOFT_ERROR, f"the provider's reply is longer than {limit} bytes")
 
 
 async def _whole_answer(begun: Begun, envelope: Envelope, booking: Booking) -> None:

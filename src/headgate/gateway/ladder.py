@@ -102,12 +102,14 @@ class Ladder:
     async def once(self, place: int, permit: Permit, asking: Asking) -> Running:
         """One attempt at one candidate, up to the beginning of its answer. Raises Fault, which is kept; Diverged."""
         means, booking, candidate = self.means, self.booking, permit.candidate
-        means.observed.of(candidate.deployment).begin(self.plan.tokens, permit.passage.at)
-        made = len(booking.account.tries)
+        now = permit.passage.at
+        means.observed.of(candidate.deployment).begin(self.plan.tokens, now)
+        one = Attempt(candidate, now)
+        booking.account.tries.append(one)
         try:
-            begun = await begin(means.caller, asking, candidate, booking)
+            begun = await begin(means.caller, asking, one, booking)
         except BaseException as failure:  # a client that leaves, or a rival that was faster, ends it as well
-            self._failed(booking.account.tries[made], permit, failure, place)
+            self._failed(one, permit, failure, place)
             raise
         if asking.envelope.stream:
             means.health.heard(permit, booking.clock())
@@ -217,10 +219,12 @@ class Ladder:
         # A clock that runs out with the deadline would leave nobody the time to answer in the first one's place.
         return min(late_s, (self.deadline - since) * MOST_OF_DEADLINE)
 
-    def soonest_s(self, place: int) -> float:
-        """Before this no attempt is late, whatever is known of the deployment."""
-        left_s = (self.deadline - self.booking.clock()) * MOST_OF_DEADLINE
-        return min(LEAST_S, self.plan.treatments[place].timeouts.first_token_s, left_s)
+    def soonest_s(self, place: int, since: float) -> float:
+        """Before this no attempt that began then is late, whatever is known of the deployment."""
+        left_s = (self.deadline - since) * MOST_OF_DEADLINE
+        limit_s = self.plan.treatments[place].timeouts.first_token_s
+        soonest_s = limit_s if limit_s < LEAST_S else LEAST_S
+        return soonest_s if soonest_s < left_s else left_s
 
     def hedge_s(self, place: int) -> float | None:
         """When somebody else may be asked before this attempt, a request's first, is late; None: never."""

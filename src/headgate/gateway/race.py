@@ -61,12 +61,13 @@ class Race:
 
     async def run(self) -> Running:
         """The first of them that has content; the other is cancelled. Raises Fault when neither has any."""
-        ladder, loop = self._ladder, self._loop
-        self._began, hedge_s = loop.time(), ladder.hedge_s(self._place)
+        ladder, place, loop = self._ladder, self._place, self._loop
+        began = self._began = loop.time()
+        hedge_s = None if ladder.plan.treatments[place].hedge is None else ladder.hedge_s(place)
         if hedge_s is None:
             # Nearly every answer has begun by then: what is late is worked out when one has not.
-            self._timer = loop.call_later(ladder.soonest_s(self._place), self._look)
-        elif hedge_s < (late_s := ladder.late_s(self._place, self._began)):
+            self._timer = loop.call_later(ladder.soonest_s(place, began), self._look)
+        elif hedge_s < (late_s := ladder.late_s(place, began)):
             self._timer = loop.call_later(hedge_s, self._hedge)
         else:
             self._timer = loop.call_later(late_s, self._overtake)

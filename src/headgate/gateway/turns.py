@@ -123,7 +123,8 @@ class Turns:
 
     def vacate(self, place: int) -> None:
         """No more attempts are made at it."""
-        self._at_work = tuple([one for one in self._at_work if one != place])
+        at_work = self._at_work
+        self._at_work = () if at_work == (place,) else tuple([one for one in at_work if one != place])
 
     def give_back(self, place: int) -> None:
         """An attempt was given up through no fault of the candidate, such as for a rival: it may be asked again."""

@@ -37,9 +37,9 @@ class Wanted(msgspec.Struct, frozen=True):
 class Option(msgspec.Struct, frozen=True, eq=False):
     """A candidate that can serve, with what is known of it.
 
-    `treatment` is how it is asked. `unsure` are requirements of which nobody says. `place` is its place as written, `rank` the one the request gives
-    its provider. `holds` are the tokens beyond which a request needs a closer look. `limits` are the request's
-    preferences where they set a highest price, else None.
+    `treatment` is how it is asked. `unsure` are requirements of which nobody says. `place` is its place as written,
+    `rank` the one the request gives its provider. `holds` are the tokens beyond which a request needs a closer look.
+    `limits` are the request's preferences where they set a highest price, else None.
     """
 
     candidate: Candidate

@@ -23,9 +23,7 @@ def treatment_of(route: Route | None, upstream: Upstream) -> Treatment:
             upstream.provider,
         )
     return Treatment(
-        upstream.timeouts
-        if route.timeouts is None
-        else route.provider_timeouts.get(upstream.provider, route.timeouts),
+        upstream.timeouts if route.timeouts is None else route.provider_timeouts.get(upstream.provider, route.timeouts),
         upstream.retries if route.retries is None else route.retries,
         route.rules,
         upstream.health if route.health is None else route.provider_health.get(upstream.provider, route.health),

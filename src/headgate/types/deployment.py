@@ -8,7 +8,6 @@ from enum import StrEnum
 
 import msgspec
 from msgspec.structs import force_setattr
-from msgspec.structs import force_setattr
 
 from headgate.types.money import Price, Terms
 from headgate.types.policy import HealthPolicy, HedgePolicy, Timeouts

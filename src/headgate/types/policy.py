@@ -109,8 +109,8 @@ class HedgePolicy(msgspec.Struct, frozen=True, kw_only=True):
 class Treatment(msgspec.Struct, frozen=True):
     """How a candidate is asked, and what is made of its failures.
 
-    `rules` are those that differ from `RULES`. With `holds` none of a stream is sent before all of it is here. `hedged_as`
-    is whose allowance of second attempts is used: the route's, or the provider's where there is none.
+    `rules` are those that differ from `RULES`. With `holds` none of a stream is sent before all of it is here.
+    `hedged_as` is whose allowance of second attempts is used: the route's, or the provider's where there is none.
     """
 
     timeouts: Timeouts

@@ -109,7 +109,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
-class Attempt(msgspec.Struct, kw_only=True, eq=False):
+class Attempt(msgspec.Struct, eq=False):
     """One send to one deployment while it runs. Times are the event loop's; None for what has not happened.
 
     `result` is empty while it runs, then `success`, a fault class, or `cancelled`.

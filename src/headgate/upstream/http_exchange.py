@@ -99,7 +99,7 @@ class HttpExchange:
 
     @property
     def tells_limits(self) -> bool:
-        return any([name.find(b"limit") >= 0 for name in self._found])
+        return b"limit" in b" ".join(self._found)
 
     async def head(self) -> None:
         """Wait for the status line and headers. Raises ExchangeFailed."""
