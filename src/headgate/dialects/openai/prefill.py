@@ -105,7 +105,7 @@ def _plain(fields: Body) -> bool:
         value = fields.get(name)
         if value is not None and b"".join(bytes(value).split()) not in (b"null", *neutral):
             return False
-    return not requirements(fields, {})
+    return not requirements(fields)
 
 
 def _chat(fields: Body, text: str) -> Prefill | None:
