@@ -87,7 +87,7 @@ def read_reply(envelope: Envelope, body: bytes) -> JsonReply:
     usage = None
     if reply.usage:
         usage = parse_usage(reply.usage, reply.service_tier, writes=operation is not Operation.EMBEDDING)
-    if is_error(reply.error) or reply.object == "error":
+    if (reply.error and is_error(reply.error)) or reply.object == "error":
         return JsonReply(usage, failure=ErrorInBody(body))
     if (error := _error_of_a_choice(reply)) is not None:
         return JsonReply(usage, failure=ErrorInBody(b'{"error":%b}' % bytes(error)))
@@ -122,9 +122,11 @@ def is_flat_error(data: bytes) -> bool:
 
 def _error_of_a_choice(reply: _Chat | _Completion | _Embedding) -> msgspec.Raw | None:
     """The error that stands in the place of an answer, or beside a part of one."""
-    if isinstance(reply, _Embedding):
-        return None
-    return next((choice.error for choice in reply.choices or () if choice.error and is_error(choice.error)), None)
+    if not isinstance(reply, _Embedding) and reply.choices is not None:
+        for choice in reply.choices:
+            if choice.error and is_error(choice.error):
+                return choice.error
+    return None
 
 
 def _holds_no_list(reply: _Chat | _Completion | _Embedding) -> bool:
