@@ -35,21 +35,12 @@ class Thinking(msgspec.Struct):
 _thinking = json.Decoder[Thinking](Thinking)
 
 
-def requirements(fields: Body, asked: Fields | None = None) -> frozenset[str]:
+def requirements(fields: Body, asked: Fields) -> frozenset[str]:
     """The capabilities a request cannot do without, in the catalogue's words.
 
-    `asked` are its checked fields; without them only the others are looked at. Parts of which no source says who can
-    read them (video, …) require nothing.
+    `asked` are its checked fields. Parts of which no source says who can read them (video, …) require nothing.
     """
-    found: set[str] = set()
-    if asked is not None:
-        _of_checked(asked, found)
-    if not _UNCHECKED.isdisjoint(fields):
-        _of_unchecked(fields, found)
-    return frozenset(found) if found else NOTHING
-
-
-def _of_checked(asked: Fields, found: set[str]) -> None:
+    found: set[str] = set() if _UNCHECKED.isdisjoint(fields) else unchecked_requirements(fields)
     turns = asked.messages
     if turns is not None:
         for turn in turns:
@@ -66,15 +57,19 @@ def _of_checked(asked: Fields, found: set[str]) -> None:
         found.add(FORMATS[answer.type])
     if asked.n is not None and asked.n > 1:
         found.add("n")
+    return frozenset(found) if found else NOTHING
 
 
-def _of_unchecked(fields: Body, found: set[str]) -> None:
+def unchecked_requirements(fields: Body) -> set[str]:
+    """Those of the fields that are never decoded."""
+    found: set[str] = set()
     if "logprobs" in fields and bytes(fields["logprobs"]) not in (b"null", b"false"):
         found.add("logprobs")
     if "reasoning_effort" in fields and bytes(fields["reasoning_effort"]) not in _OFF:
         found.add("reasoning")
     if "reasoning" in fields and _wants_thinking(fields["reasoning"]):
         found.add("reasoning")
+    return found
 
 
 def _wants_thinking(raw: msgspec.Raw) -> bool:

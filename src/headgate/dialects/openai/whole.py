@@ -87,7 +87,7 @@ def check_chat(choices: list[ChatChoice] | None, envelope: Envelope) -> bool:
         calls = bool(message.tool_calls or message.function_call) and _has_calls(message)
         if calls and reason not in CUT_OFF and not _calls_are_whole(message):
             raise Flaw("holds a tool call whose arguments are not whole")
-        says = says or calls or _has_words(message)
+        says = says or calls or holds(message.content) or _has_other_words(message)
         shows = shows or says or holds(message.audio) or holds(message.images)
     if not shows and all([choice.finish_reason in COMPLETE for choice in found]) and not may_be_empty(envelope):
         raise Flaw("is an empty answer")
@@ -144,10 +144,9 @@ def _has_calls(message: Message) -> bool:
     return holds(message.tool_calls) or holds(message.function_call)
 
 
-def _has_words(message: Message) -> bool:
+def _has_other_words(message: Message) -> bool:
     return (
-        holds(message.content)
-        or holds(message.reasoning_content)
+        holds(message.reasoning_content)
         or holds(message.reasoning)
         or holds(message.reasoning_details)
         or holds(message.refusal)
