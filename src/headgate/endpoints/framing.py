@@ -35,7 +35,7 @@ class Parser(Protocol):
     def should_upgrade(self) -> bool: ...
 
 
-class Head(msgspec.Struct, frozen=True, eq=False):
+class Head(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What a request says before its body.
 
     `headers` are found by name, the last of those that are repeated; `lines` are all of them, in order. `path` has the

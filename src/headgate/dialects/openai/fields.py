@@ -12,24 +12,24 @@ import msgspec
 from headgate.types.deployment import Operation
 
 
-class Part(msgspec.Struct):
+class Part(msgspec.Struct, gc=False):
     type: str
 
 
-class Turn(msgspec.Struct):
+class Turn(msgspec.Struct, gc=False):
     role: str
     content: str | list[Part] | None = None
 
 
-class Tool(msgspec.Struct):
+class Tool(msgspec.Struct, gc=False):
     type: str
 
 
-class ResponseFormat(msgspec.Struct):
+class ResponseFormat(msgspec.Struct, gc=False):
     type: str
 
 
-class StreamOptions(msgspec.Struct):
+class StreamOptions(msgspec.Struct, gc=False):
     include_usage: bool | None = None
     continuous_usage_stats: bool | None = None
 
@@ -38,7 +38,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class _Written(msgspec.Struct, kw_only=True):
+class _Written(msgspec.Struct, kw_only=True, gc=False):
     """What chats and text completions share."""
 
     model: Name
@@ -58,7 +58,7 @@ class _Written(msgspec.Struct, kw_only=True):
     best_of: Count | None = None
 
 
-class ChatFields(_Written, kw_only=True):
+class ChatFields(_Written, kw_only=True, gc=False):
     messages: Annotated[list[Turn], msgspec.Meta(min_length=1)]
     max_completion_tokens: Count | None = None
     tools: list[Tool] | None = None
@@ -68,7 +68,7 @@ class ChatFields(_Written, kw_only=True):
     top_logprobs: int | None = None
 
 
-class CompletionFields(_Written, kw_only=True):
+class CompletionFields(_Written, kw_only=True, gc=False):
     prompt: str | list[Any] | None = None
     echo: bool | None = None
 
@@ -80,7 +80,7 @@ class CompletionFields(_Written, kw_only=True):
     parallel_tool_calls: ClassVar[None] = None
 
 
-class EmbeddingFields(msgspec.Struct, kw_only=True):
+class EmbeddingFields(msgspec.Struct, kw_only=True, gc=False):
     model: Name
     input: str | Annotated[list[Any], msgspec.Meta(min_length=1)]
     encoding_format: str | None = None
