@@ -92,7 +92,12 @@ def read_reply(envelope: Envelope, body: bytes) -> JsonReply:
     if (error := _error_of_a_choice(reply)) is not None:
         return JsonReply(usage, failure=ErrorInBody(b'{"error":%b}' % bytes(error)))
     try:
-        return JsonReply(usage, _check(reply, envelope))
+        if isinstance(reply, _Chat):
+            return JsonReply(usage, check_chat(reply.choices, envelope))
+        if isinstance(reply, _Completion):
+            return JsonReply(usage, check_completion(reply.choices, envelope))
+        check_embeddings(reply.data, envelope)
+        return JsonReply(usage)
     except Flaw as flaw:
         if _holds_no_list(reply) and is_flat_error(body):
             return JsonReply(usage, failure=ErrorInBody(body))
@@ -131,15 +136,6 @@ def _error_of_a_choice(reply: _Chat | _Completion | _Embedding) -> msgspec.Raw |
 
 def _holds_no_list(reply: _Chat | _Completion | _Embedding) -> bool:
     return (reply.data if isinstance(reply, _Embedding) else reply.choices) is None
-
-
-def _check(reply: _Chat | _Completion | _Embedding, envelope: Envelope) -> bool:
-    if isinstance(reply, _Chat):
-        return check_chat(reply.choices, envelope)
-    if isinstance(reply, _Completion):
-        return check_completion(reply.choices, envelope)
-    check_embeddings(reply.data, envelope)
-    return False
 
 
 def _no_answer(flaw: str) -> Fault:

@@ -106,7 +106,7 @@ def _as_usual(usage: _Usual, tier: bytes | msgspec.Raw) -> Usage:
         output=output - spoken,
         reasoning=reasoning,
         audio_output=spoken,
-        service_tier=parse_tier(tier) if tier else None,
+        service_tier=_tier_named(bytes(tier)) if tier else None,
     )
 
 
