@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from ipaddress import IPv6Address, ip_address
 
-from headgate.endpoints.asgi import Scope
+from headgate.endpoints.cycle import Cycle
 from headgate.errors import NotAllowed, Unauthenticated
 from headgate.types.principal import Principal
 from headgate.types.secret import key_hash
@@ -14,18 +14,20 @@ from headgate.types.snapshot import Snapshot
 _CHALLENGE = ((b"www-authenticate", b'Bearer realm="headgate"'),)
 
 
-def authenticate(snapshot: Snapshot, authorization: bytes | None, api_key: bytes | None, scope: Scope) -> Principal:
+def authenticate(snapshot: Snapshot, cycle: Cycle) -> Principal:
     """The principal a request's key proves; the secret is hashed before anybody looks.
 
     Raises Unauthenticated; NotAllowed for a good key from an address it may not be used from.
     """
+    headers = cycle.head.headers
+    authorization = headers.get(b"authorization")
     if authorization is not None:
         scheme, _, secret = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             raise Unauthenticated("use `Authorization: Bearer hg-…` with a Headgate key", headers=_CHALLENGE)
         secret = secret.strip()
-    elif api_key is not None:
-        secret = api_key.strip()
+    elif b"x-api-key" in headers:
+        secret = headers[b"x-api-key"].strip()
     else:
         raise Unauthenticated(
             "no key: send `Authorization: Bearer hg-…` (or `x-api-key`) with a Headgate key", headers=_CHALLENGE
@@ -37,14 +39,13 @@ def authenticate(snapshot: Snapshot, authorization: bytes | None, api_key: bytes
         raise Unauthenticated(why, headers=_CHALLENGE)
     if principal.expires_at is not None and principal.expires_at <= time.time():
         raise Unauthenticated(f"the key {principal.key!r} has expired", code="expired_api_key", headers=_CHALLENGE)
-    if principal.addresses and not _may_call_from(principal, scope):
+    if principal.addresses and not _may_call_from(principal, cycle.client):
         raise NotAllowed(f"the key {principal.key!r} may not be used from this address", code="address_not_allowed")
     return principal
 
 
-def _may_call_from(principal: Principal, scope: Scope) -> bool:
+def _may_call_from(principal: Principal, client: tuple[str, int] | None) -> bool:
     """Whether the connection comes from one of the key's networks. Headers are not asked: anybody writes them."""
-    client = scope.get("client")
     if client is None:
         return False
     address = ip_address(client[0].partition("%")[0])

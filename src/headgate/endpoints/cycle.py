@@ -1,8 +1,8 @@
 """One request on a client's connection: what has come of it, and the answer that goes out.
 
-ASGI's `receive` and `send` of the request. uvicorn's own would write the head of a reply and its body one after the
-other, check header syntax that our own headers do not need, and make an event for every request; here an answer in one
-piece is one write.
+ASGI's scope, `receive` and `send` of the request, and beside them `whole_body` and `whole`: what comes or goes in one
+piece needs no message. uvicorn's own would write the head of a reply and its body one after the other, check header
+syntax that our own headers do not need, and make an event for every request; here an answer in one piece is one write.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from headgate.endpoints.asgi import Headers, Message, Scope
+from headgate.endpoints.framing import Head
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -23,10 +24,14 @@ class Connection(Protocol):
 
     transport: asyncio.Transport
     flow: FlowControl
+    client: tuple[str, int] | None
 
     @property
     def default_lines(self) -> bytes:
         """The headers of every reply, as they go out."""
+
+    def scope_of(self, head: Head) -> Scope:
+        """A request for ASGI."""
 
     def answered(self) -> None:
         """An answer is complete."""
@@ -43,18 +48,19 @@ class Cycle:
         "_news",
         "body",
         "disconnected",
+        "head",
         "keep_alive",
         "more_body",
         "response_complete",
         "response_started",
-        "scope",
         "waiting_for_100_continue",
     )
 
-    def __init__(self, connection: Connection, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
-        self.scope = scope
+    def __init__(self, connection: Connection, head: Head, keep_alive: bool) -> None:
+        self.head = head
         self.keep_alive = keep_alive
-        self.waiting_for_100_continue = expects_continue
+        headers = head.headers
+        self.waiting_for_100_continue = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
         self.body: bytes | bytearray = b""
         self.more_body = True
         self.disconnected = False
@@ -68,8 +74,18 @@ class Cycle:
 
     # The request
 
-    def take(self, body: bytes) -> int:
-        """The next bytes of the body; returns how many wait to be read."""
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The address at the other end of the connection."""
+        return self._connection.client
+
+    @property
+    def scope(self) -> Scope:
+        """ASGI's scope, made when it is asked for: our own endpoints read the head."""
+        return self._connection.scope_of(self.head)
+
+    def take(self, body: bytes) -> None:
+        """The next bytes of the body."""
         waiting = self.body
         if not waiting:
             self.body = body
@@ -77,14 +93,27 @@ class Cycle:
             waiting += body
         else:
             self.body = bytearray(waiting) + body
-        self.tell()
-        return len(self.body)
+        self._heard = True
+        if self._news is not None:
+            self._news.set()
 
     def tell(self) -> None:
         """Something has changed for whoever waits in `receive`."""
         self._heard = True
         if self._news is not None:
             self._news.set()
+
+    def whole_body(self) -> bytes | None:
+        """The body, when all of it is here and nobody has to be told to send it; else None, and `receive` has it."""
+        if self.more_body or self.disconnected or self.waiting_for_100_continue:
+            return None
+        flow = self._connection.flow
+        if flow.read_paused:
+            # While it is answered, too, the client has to be seen leaving.
+            flow.resume_reading()
+        self._heard = False
+        body, self.body = bytes(self.body), b""
+        return body
 
     async def receive(self) -> Message:
         """ASGI's `receive`."""
@@ -109,11 +138,12 @@ class Cycle:
 
     async def whole(self, status: int, lines: bytes, body: bytes) -> None:
         """Answer in one piece. `lines` are the headers as they go out, without the length."""
-        await self.drained()
+        connection = self._connection
+        if connection.flow.write_paused:
+            await self.drained()
         if self.disconnected:
             return
         self.response_started = True
-        connection = self._connection
         connection.transport.write(
             b"%b%b%bcontent-length: %d\r\n%b%b"
             % (
@@ -122,7 +152,7 @@ class Cycle:
                 lines,
                 len(body),
                 b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n",
-                b"" if self.scope["method"] == "HEAD" else body,
+                b"" if self.head.method == "HEAD" else body,
             )
         )
         self._complete()
@@ -153,7 +183,7 @@ class Cycle:
             return
         body: bytes = message["body"]
         last = not message["more_body"]
-        if self.scope["method"] == "HEAD":
+        if self.head.method == "HEAD":
             body = b""
         elif self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
@@ -186,7 +216,8 @@ class Cycle:
 
     def _complete(self) -> None:
         self.response_complete = True
-        self.tell()
+        if self._news is not None:
+            self._news.set()
         if not self.keep_alive:
             self._connection.transport.close()
         self._connection.answered()
@@ -194,4 +225,4 @@ class Cycle:
 
 def render_headers(headers: Headers) -> bytes:
     """Headers as they go out."""
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
+    return b"\r\n".join([*map(b": ".join, headers), b""])

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
 import httptools
+import msgspec
 
 from headgate.endpoints.asgi import Headers, Scope
 
@@ -34,6 +35,22 @@ class Parser(Protocol):
     def should_upgrade(self) -> bool: ...
 
 
+class Head(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a request says before its body.
+
+    `headers` are found by name, the last of those that are repeated; `lines` are all of them, in order. `path` has the
+    escapes undone that `raw_path` has.
+    """
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    lines: Headers
+    raw_path: bytes
+    query: bytes
+    version: str
+
+
 class RefusedFraming(ValueError):
     """Raised in a parser callback, where it ends the parsing; the refusal is remembered beside it."""
 
@@ -47,7 +64,7 @@ class Framing:
     def __init__(self, app_state: dict[str, Any]) -> None:
         self._app_state = app_state
         self._server: tuple[str, int | None] | None = None
-        self._client: tuple[str, int] | None = None
+        self.client: tuple[str, int] | None = None
         self.url = b""
         self.headers: Headers = []
         self._parser = self._new_parser()
@@ -111,13 +128,12 @@ class Framing:
         found = dict(headers)
         if len(found) == len(headers):
             hosts = 1 if b"host" in found else 0
-            codings = [found[_CODING]] if _CODING in found else []
         else:
             hosts = [name for name, _ in headers].count(b"host")
-            codings = [value for name, value in headers if name == _CODING]
-        for coding in codings:
-            if version != "1.1" or coding.strip().lower() != b"chunked":
-                self._refuse("Transfer-Encoding may only be `chunked`, and only in HTTP/1.1")
+        if _CODING in found:
+            for name, value in headers:
+                if name == _CODING and (version != "1.1" or value.strip().lower() != b"chunked"):
+                    self._refuse("Transfer-Encoding may only be `chunked`, and only in HTTP/1.1")
         if hosts != 1 and (hosts > 1 or version == "1.1"):
             self._refuse("the request must have exactly one Host header")
         if self._head_bytes >= 0 or self._fed > self.max_head_bytes:
@@ -126,23 +142,28 @@ class Framing:
                 self._refuse(self._head_too_large())
         return found
 
-    def _scope(self, version: str) -> Scope:
-        """The request whose head is complete, for ASGI. Raises HttpParserError for a target that is none."""
+    def _head(self, version: str, headers: dict[bytes, bytes]) -> Head:
+        """The head that is complete. Raises HttpParserError for a target that is none."""
         url = self.url
         path, raw_path, query = _known_target(url) if len(url) <= KNOWN_TARGET else _split_target(url)
+        method = self._parser.get_method().decode("ascii")
+        return Head(method, path, headers, self.headers, raw_path, query, version)
+
+    def scope_of(self, head: Head) -> Scope:
+        """A request for ASGI."""
         return {
             "type": "http",
             "asgi": ASGI,
-            "http_version": version,
+            "http_version": head.version,
             "server": self._server,
-            "client": self._client,
+            "client": self.client,
             "scheme": "http",
-            "method": self._parser.get_method().decode("ascii"),
+            "method": head.method,
             "root_path": "",
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "headers": self.headers,
+            "path": head.path,
+            "raw_path": head.raw_path,
+            "query_string": head.query,
+            "headers": head.lines,
             "state": self._app_state.copy(),
         }
 

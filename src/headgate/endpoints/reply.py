@@ -33,10 +33,19 @@ class AsgiReply:
         self.ended = False
 
     async def whole(self, body: bytes, account: Account) -> None:
-        lines = b"content-type: application/json\r\n%b" % _account_lines(account)
-        if account.cost_pusd is not None and account.usage is not None and not account.usage.estimated:
+        usage, cost = account.usage, ""
+        if usage is not None and not usage.estimated and account.cost_pusd is not None:
             # A header has no room to say that it is a guess.
-            lines += b"x-headgate-cost-usd: %b\r\n" % render_usd(account.cost_pusd).encode()
+            cost = f"x-headgate-cost-usd: {render_usd(account.cost_pusd)}\r\n"
+        # The same as `_account_headers`, in one step.
+        head = (
+            f"content-type: application/json\r\nx-request-id: {account.request_id}\r\n"
+            f"x-headgate-provider: {account.provider}\r\nx-headgate-model: {account.model[:MAX_SHOWN]}\r\n"
+            f"x-headgate-attempts: {len(account.tries)}\r\n{cost}"
+        )
+        lines = head.encode("ascii", "backslashreplace") + render_headers(account.headers)
+        if account.dropped:
+            lines += render_headers([_dropped_header(account)])
         self.committed = self.ended = True
         await self._send.whole(200, lines, body)
 
@@ -109,19 +118,9 @@ def _account_headers(account: Account) -> Headers:
     ]
     headers += account.headers
     if account.dropped:
-        headers.append((b"x-headgate-dropped", ", ".join(account.dropped).encode("ascii", "backslashreplace")))
+        headers.append(_dropped_header(account))
     return headers
 
 
-def _account_lines(account: Account) -> bytes:
-    """The same as they go out."""
-    if account.dropped:
-        return render_headers(_account_headers(account))
-    # What nearly every reply has, in one step.
-    return b"x-request-id: %b\r\nx-headgate-provider: %b\r\nx-headgate-model: %b\r\nx-headgate-attempts: %d\r\n%b" % (
-        account.request_id.encode(),
-        account.provider.encode(),
-        account.model[:MAX_SHOWN].encode("ascii", "backslashreplace"),
-        len(account.tries),
-        render_headers(account.headers),
-    )
+def _dropped_header(account: Account) -> tuple[bytes, bytes]:
+    return b"x-headgate-dropped", ", ".join(account.dropped).encode("ascii", "backslashreplace")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
-from headgate.endpoints.asgi import Headers, Receive
+from headgate.endpoints.asgi import Receive
+from headgate.endpoints.cycle import Cycle
 from headgate.errors import BodyTooLarge, InvalidRequest, RequestTimeout
 from headgate.types.policy import Order
 
@@ -16,39 +15,8 @@ DISCARD_S = 2.0
 SMALL_BODY = 64 * 1024
 
 
-class Head(msgspec.Struct):
-    """The headers somebody acts on."""
-
-    authorization: bytes | None
-    api_key: bytes | None
-    content_length: int | None
-    content_encoding: bytes | None
-    expects_continue: bool
-    order: bytes | None
-    timeout_s: bytes | None
-
-
-def read_head(headers: Headers) -> Head:
-    """Look the headers up; the last counts of one that is repeated."""
-    found = dict(headers)
-    value = found.get
-    length = value(b"content-length")
-    return Head(
-        value(b"authorization"),
-        value(b"x-api-key"),
-        # The parser has refused anything but digits.
-        None if length is None else int(length),
-        value(b"content-encoding"),
-        b"expect" in found,
-        value(b"x-headgate-policy"),
-        value(b"x-headgate-timeout-s"),
-    )
-
-
-def parse_order(value: bytes | None) -> Order | None:
+def parse_order(value: bytes) -> Order:
     """`x-headgate-policy`. Raises InvalidRequest."""
-    if value is None:
-        return None
     try:
         return Order(value.decode("latin-1").strip().lower())
     except ValueError:
@@ -58,10 +26,8 @@ def parse_order(value: bytes | None) -> Order | None:
         ) from None
 
 
-def parse_timeout(value: bytes | None) -> float | None:
+def parse_timeout(value: bytes) -> float:
     """`x-headgate-timeout-s`: seconds for the whole request. Raises InvalidRequest."""
-    if value is None:
-        return None
     try:
         seconds = float(value)
     except ValueError:
@@ -75,28 +41,32 @@ def parse_timeout(value: bytes | None) -> float | None:
     return seconds
 
 
-async def read_body(head: Head, receive: Receive, limit: int, timeout_s: float) -> bytes:
+async def read_body(cycle: Cycle, limit: int, timeout_s: float) -> bytes:
     """The whole body. Raises BodyTooLarge, RequestTimeout; InvalidRequest for a compressed one."""
-    if head.content_encoding is not None and head.content_encoding.lower() != b"identity":
+    headers = cycle.head.headers
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise InvalidRequest(
             "request bodies must not be compressed: send them without Content-Encoding",
             param="content-encoding",
             code="unsupported_content_encoding",
         )
-    if head.content_length is not None and head.content_length > limit:
-        await discard_large(head, receive)
+    # The parser has refused anything but digits.
+    if b"content-length" in headers and int(headers[b"content-length"]) > limit:
+        await discard_large(cycle)
         raise _too_large(limit)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await _read_rest(body, receive, limit)
-    except TimeoutError:
-        raise RequestTimeout(f"the request body did not arrive within {timeout_s:g} s") from None
+    body = cycle.whole_body()
+    if body is None:
+        message = await cycle.receive()
+        body = message.get("body", b"")
+        if message.get("more_body"):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await _read_rest(body, cycle.receive, limit)
+            except TimeoutError:
+                raise RequestTimeout(f"the request body did not arrive within {timeout_s:g} s") from None
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
 
 
 async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
@@ -116,10 +86,12 @@ async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-async def discard_large(head: Head, receive: Receive) -> None:
+async def discard_large(cycle: Cycle) -> None:
     """`discard` for a body that is refused unread, unless it is small enough to be in our hands already."""
-    if not head.expects_continue and (head.content_length is None or head.content_length > SMALL_BODY):
-        await discard(receive)
+    headers = cycle.head.headers
+    length = headers.get(b"content-length")
+    if b"expect" not in headers and (length is None or int(length) > SMALL_BODY):
+        await discard(cycle.receive)
 
 
 async def discard(receive: Receive) -> None:

@@ -29,7 +29,7 @@ REASONS = {400: b"Bad Request", 408: b"Request Timeout"}
 COARSE_S = 0.01
 """A timer may fire as early as this."""
 
-Application = Callable[..., Awaitable[None]]
+Application = Callable[[Cycle], Awaitable[None]]
 log = logging.getLogger("headgate")
 
 
@@ -96,7 +96,7 @@ class ClientConnection(Framing, asyncio.Protocol):
         self.transport = Outgoing(plain, outbox_of(self._loop))
         self.flow = FlowControl(self.transport)
         self._server = get_local_addr(plain)
-        self._client = get_remote_addr(plain)
+        self.client = get_remote_addr(plain)
         self._await_client()
 
     def data_received(self, data: bytes) -> None:
@@ -114,7 +114,7 @@ class ClientConnection(Framing, asyncio.Protocol):
             return
         if self._owed_timer is not None:
             self._await_nothing()
-        if self._cycle is not None and self._cycle.response_complete:
+        if self._cycle is not None and self._cycle.response_complete and not self.transport.is_closing():
             # The tail of a body that was answered early, or stray line ends: the connection is idle again.
             self._await_request()
 
@@ -173,17 +173,15 @@ class ClientConnection(Framing, asyncio.Protocol):
         self._in_head = False
         parser = self._parser
         version = parser.get_http_version()
-        found = self._checked_headers(version)
+        headers = self._checked_headers(version)
         if parser.should_upgrade():
             self._upgrading = True
             return
         self._in_body = True
         self._quiet_bytes = -self._fed
-        keep_alive = version != "1.0" and parser.should_keep_alive()
-        expects_continue = b"expect" in found and found[b"expect"].lower() == b"100-continue"
         before = self._cycle
-        scope = self._scope(version)
-        self._cycle = cycle = Cycle(self, scope, keep_alive=keep_alive, expects_continue=expects_continue)
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        self._cycle = cycle = Cycle(self, self._head(version, headers), keep_alive)
         # A trailer, read as a header of the request, would be one that no proxy in front has seen.
         self.headers = []
         if before is None or before.response_complete:
@@ -198,7 +196,8 @@ class ClientConnection(Framing, asyncio.Protocol):
         cycle = self._cycle
         if self._upgrading or cycle is None or cycle.response_complete:
             return
-        if cycle.take(body) > HIGH_WATER_LIMIT:
+        cycle.take(body)
+        if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
@@ -219,9 +218,10 @@ class ClientConnection(Framing, asyncio.Protocol):
         self._state.tasks.add(self._task)
 
     async def _answer(self, cycle: Cycle) -> None:
-        task = cast("asyncio.Task[None]", self._task)
+        task = self._task
+        assert task is not None, "it is this one"
         try:
-            await self._app(cycle.scope, cycle.receive, cycle)
+            await self._app(cycle)
         except BaseException:  # last resort: the application answers its own defects, so this one is in answering
             log.exception("defect while answering")
         if not cycle.response_complete and not cycle.disconnected:
@@ -240,7 +240,8 @@ class ClientConnection(Framing, asyncio.Protocol):
         self._state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self._pipeline:
             self._start(self._pipeline.popleft())
         else:
@@ -281,8 +282,6 @@ class ClientConnection(Framing, asyncio.Protocol):
 
     def _await_request(self) -> None:
         """The connection is idle. The timer stays as it is while requests come and go, and looks when it fires."""
-        if self.transport.is_closing():
-            return
         self._idle_since = self._loop.time()
         if self._idle_timer is None:
             self._idle_timer = self._loop.call_later(self.timeout_keep_alive, self._look_at_idleness)

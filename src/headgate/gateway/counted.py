@@ -19,7 +19,7 @@ def counted(envelope: Envelope, body: bytes, reply: JsonReply) -> Usage:
     """The usage of a reply, `estimated` where a part of it is a guess."""
     usage = reply.usage
     if usage is not None:
-        if not (usage.estimated or _is_impossible(usage, envelope, reply)):
+        if not usage.estimated and ((usage.input and usage.output) or not _is_impossible(usage, envelope, reply)):
             return usage
         usage = msgspec.structs.replace(usage, estimated=True)
     written = max(1, (len(body) - FRAME_BYTES) // BYTES_PER_TOKEN)

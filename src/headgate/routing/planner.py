@@ -31,6 +31,7 @@ MOST_ANSWERS = 10**6
 FILE_BYTES_PER_TOKEN = 32
 """Of a file sent inside the request, in base64: little of it is the text that a model reads."""
 
+_BACKSLASH = ord("\\")
 _ESCAPE = b"\\u"
 _ESCAPE_WASTE = 3
 """Bytes by which `\\uXXXX` is longer than most of the characters that are written so."""
@@ -130,29 +131,28 @@ def extent_of(envelope: Envelope) -> Extent:
     What is escaped counts as about so many bytes as it has in UTF-8, and a file sent inside as what is no text.
     """
     text, other = parts(envelope)
+    fields = envelope.fields
     for name in _TEXTS:
-        raw = envelope.fields.get(name)
-        if raw is None:
+        if name not in fields:
             continue
-        written = bytes(raw)
+        written = bytes(fields[name])
         if "pdf" in envelope.requires:
             rest = _FILE.sub(rb"\1", written)
             text -= len(written) - len(rest)
             other += (len(written) - len(rest)) // FILE_BYTES_PER_TOKEN
             written = rest
-        text -= _escapes(written) * _ESCAPE_WASTE
-    asked = writing(envelope)
+        if _BACKSLASH in written:
+            text -= _escapes(written) * _ESCAPE_WASTE
+    answers, each = writing(envelope)
     return Extent(
-        text=max(text, 1),
-        other=min(other, MOST_TOKENS),
-        each=None if asked.each is None else min(asked.each, MOST_TOKENS),
-        answers=min(max(asked.answers, 1), MOST_ANSWERS),
+        text=text if text > 1 else 1,
+        other=other if other < MOST_TOKENS else MOST_TOKENS,
+        each=each if each is None or each < MOST_TOKENS else MOST_TOKENS,
+        answers=min(answers or 1, MOST_ANSWERS),
     )
 
 
 def _escapes(text: bytes) -> int:
-    if text.find(b"\\") < 0:
-        return 0
     sample = text[-_SAMPLE:]
     return sample.count(_ESCAPE) * len(text) // len(sample)
 

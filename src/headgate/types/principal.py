@@ -20,7 +20,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `key_id` never changes and is never used again; `key` is the name people read. `ceiling` holds the model patterns
     of the key's creator: a name must fit both. `addresses` are the networks it may call from, none for anywhere.
     `expires_at` is in Unix seconds. `order` is used where a request names no policy itself.
-    `scopes`, `has_limits` and `has_budget` follow from the allowances.
+    `any_model` follows from the patterns; `scopes`, `has_limits` and `has_budget` follow from the allowances.
     """
 
     key: str
@@ -34,12 +34,14 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     expires_at: int | None = None
     allowances: tuple[Allowance, ...] = ()
 
+    any_model: bool = False
     scopes: tuple[str, ...] = ()
     has_limits: bool = False
     has_budget: bool = False
 
     def __post_init__(self) -> None:
         # Worked out once: every request asks.
+        force_setattr(self, "any_model", self.models == self.ceiling == ANY_MODEL)
         force_setattr(self, "scopes", tuple(allowance.scope for allowance in self.allowances))
         limited = any(allowance.limits != NO_LIMITS for allowance in self.allowances)
         force_setattr(self, "has_limits", limited)
@@ -47,7 +49,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def may_use(self, model: str) -> bool:
         """Whether the key's patterns, and its creator's, admit the model name as the client wrote it."""
-        return admits(self.models, model) and admits(self.ceiling, model)
+        return self.any_model or (admits(self.models, model) and admits(self.ceiling, model))
 
 
 def admits(patterns: tuple[str, ...], name: str) -> bool:

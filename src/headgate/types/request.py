@@ -25,7 +25,7 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What the gateway acts on in a client's body; everything else stays in `fields` as the bytes that came.
 
     `output_cap` is the most tokens an answer may have, times `n`; None when the client set none. `answers` is `n`.
@@ -48,7 +48,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     writes: tuple[int, int | None] | None = None
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """An authenticated request and the one snapshot it reads from start to end."""
 
     id: str

@@ -13,7 +13,7 @@ class Reasons(frozenset[str]):
     __slots__ = ()
 
     def __contains__(self, reason: object) -> bool:
-        return isinstance(reason, str) and super().__contains__(reason.lower())
+        return isinstance(reason, str) and frozenset.__contains__(self, reason.lower())
 
 
 FAILED = Reasons(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.dialects.openai.requires import requirements
+from headgate.dialects.openai.requires import unchecked_requirements
 from headgate.dialects.openai.said import says_something
 from headgate.types.deployment import Body
 from headgate.wire import json
@@ -105,7 +105,7 @@ def _plain(fields: Body) -> bool:
         value = fields.get(name)
         if value is not None and b"".join(bytes(value).split()) not in (b"null", *neutral):
             return False
-    return not requirements(fields, {})
+    return not unchecked_requirements(fields)
 
 
 def _chat(fields: Body, text: str) -> Prefill | None:

@@ -87,12 +87,17 @@ def read_reply(envelope: Envelope, body: bytes) -> JsonReply:
     usage = None
     if reply.usage:
         usage = parse_usage(reply.usage, reply.service_tier, writes=operation is not Operation.EMBEDDING)
-    if is_error(reply.error) or reply.object == "error":
+    if (reply.error and is_error(reply.error)) or reply.object == "error":
         return JsonReply(usage, failure=ErrorInBody(body))
     if (error := _error_of_a_choice(reply)) is not None:
         return JsonReply(usage, failure=ErrorInBody(b'{"error":%b}' % bytes(error)))
     try:
-        return JsonReply(usage, _check(reply, envelope))
+        if isinstance(reply, _Chat):
+            return JsonReply(usage, check_chat(reply.choices, envelope))
+        if isinstance(reply, _Completion):
+            return JsonReply(usage, check_completion(reply.choices, envelope))
+        check_embeddings(reply.data, envelope)
+        return JsonReply(usage)
     except Flaw as flaw:
         if _holds_no_list(reply) and is_flat_error(body):
             return JsonReply(usage, failure=ErrorInBody(body))
@@ -122,22 +127,15 @@ def is_flat_error(data: bytes) -> bool:
 
 def _error_of_a_choice(reply: _Chat | _Completion | _Embedding) -> msgspec.Raw | None:
     """The error that stands in the place of an answer, or beside a part of one."""
-    if isinstance(reply, _Embedding):
-        return None
-    return next((choice.error for choice in reply.choices or () if choice.error and is_error(choice.error)), None)
+    if not isinstance(reply, _Embedding) and reply.choices is not None:
+        for choice in reply.choices:
+            if choice.error and is_error(choice.error):
+                return choice.error
+    return None
 
 
 def _holds_no_list(reply: _Chat | _Completion | _Embedding) -> bool:
     return (reply.data if isinstance(reply, _Embedding) else reply.choices) is None
-
-
-def _check(reply: _Chat | _Completion | _Embedding, envelope: Envelope) -> bool:
-    if isinstance(reply, _Chat):
-        return check_chat(reply.choices, envelope)
-    if isinstance(reply, _Completion):
-        return check_completion(reply.choices, envelope)
-    check_embeddings(reply.data, envelope)
-    return False
 
 
 def _no_answer(flaw: str) -> Fault:

@@ -1,17 +1,18 @@
 """Client bytes → envelope.
 
 A body is taken apart one level deep, once. Fields the gateway acts on, or whose type no provider would accept
-otherwise, are checked one by one, so that an error names the field; all others pass through unread.
-Field names and types: OpenAI's published OpenAPI document.
+otherwise, are checked: all in one step, and one by one where that fails, so that an error names the field. All others
+pass through unread.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
+from headgate.dialects.openai.fields import FIELDS, REQUIRED, Fields
 from headgate.dialects.openai.preferences import take_preferences
 from headgate.dialects.openai.requires import requirements
 from headgate.errors import InvalidRequest
@@ -19,79 +20,11 @@ from headgate.types.deployment import Body, Operation
 from headgate.types.request import Envelope
 from headgate.wire import json
 
-
-class Part(msgspec.Struct):
-    type: str
-
-
-class Turn(msgspec.Struct):
-    role: str
-    content: str | list[Part] | None = None
-
-
-class Tool(msgspec.Struct):
-    type: str
-
-
-class ResponseFormat(msgspec.Struct):
-    type: str
-
-
-class StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
-    continuous_usage_stats: bool | None = None
-
-
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Number = float | None
-Turns = Annotated[list[Turn], msgspec.Meta(min_length=1)]
-
-COMMON: dict[str, Any] = {
-    "model": Annotated[str, msgspec.Meta(min_length=1)],
-    "stream": bool | None,
-    "stream_options": StreamOptions | None,
-    "max_tokens": Count | None,
-    "n": Count | None,
-    "temperature": Number,
-    "top_p": Number,
-    "presence_penalty": Number,
-    "frequency_penalty": Number,
-    "seed": int | None,
-    "stop": str | list[str] | None,
-    "logit_bias": dict[str, float] | None,
-    "user": str | None,
-}
-CHAT: dict[str, Any] = COMMON | {
-    "messages": Turns,
-    "max_completion_tokens": Count | None,
-    "tools": list[Tool] | None,
-    "tool_choice": str | dict[str, Any] | None,
-    "response_format": ResponseFormat | None,
-    "parallel_tool_calls": bool | None,
-    "top_logprobs": int | None,
-    # No field of OpenAI's chats, but some servers write as many answers as it says.
-    "best_of": Count | None,
-}
-COMPLETION: dict[str, Any] = COMMON | {"prompt": str | list[Any] | None, "echo": bool | None, "best_of": Count | None}
-EMBEDDING: dict[str, Any] = {
-    "model": COMMON["model"],
-    "input": str | Annotated[list[Any], msgspec.Meta(min_length=1)],
-    "encoding_format": str | None,
-    "dimensions": Count | None,
-    "user": str | None,
-}
-REQUIRED = {
-    Operation.CHAT: ("model", "messages"),
-    Operation.COMPLETION: ("model",),
-    Operation.EMBEDDING: ("model", "input"),
-}
-_DECODERS = {
-    operation: {name: json.Decoder[Any](kind) for name, kind in fields.items()}
-    for operation, fields in (
-        (Operation.CHAT, CHAT),
-        (Operation.COMPLETION, COMPLETION),
-        (Operation.EMBEDDING, EMBEDDING),
-    )
+# All checked fields in one step, and each of them alone.
+_whole = {operation: json.Decoder[Fields](kind) for operation, kind in FIELDS.items()}
+_single = {
+    operation: {field.name: json.Decoder[Any](field.type) for field in msgspec.structs.fields(kind)}
+    for operation, kind in FIELDS.items()
 }
 _WHERE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
@@ -100,32 +33,34 @@ def parse_request(operation: Operation, data: bytes) -> Envelope:
     """Read a client's body. Raises InvalidRequest naming the field that is wrong or missing."""
     fields = _fields(data)
     preferences = take_preferences(fields)
-    if "model" not in fields and preferences is not None and preferences.models:
+    if preferences is not None and preferences.models and "model" not in fields:
         # Some clients name only the list; its first is the model then.
         fields["model"] = json.raw(preferences.models[0])
         preferences = msgspec.structs.replace(preferences, models=preferences.models[1:])
-    for name in REQUIRED[operation]:
-        if name not in fields:
-            raise InvalidRequest(f"you must provide `{name}`", param=name, code="missing_required_parameter")
-    values = _values(_DECODERS[operation], fields)
-    if not values["model"].isprintable():
+    try:
+        asked = _whole[operation].decode(data)
+    except json.DecodeError:
+        # What is wrong is told by its field. Nothing is where a field stands twice, or was put in here.
+        asked = _one_by_one(operation, fields)
+    if not asked.model.isprintable():
         # The name goes into reply headers and messages.
         raise InvalidRequest("`model` holds characters that cannot be printed", param="model", code="invalid_value")
-    stream = values.get("stream") is True
-    options: StreamOptions = values.get("stream_options") or StreamOptions()
+    stream = asked.stream is True
+    options = asked.stream_options if stream else None
+    answers = asked.n or 1
     # Servers disagree on which of the two counts where both are sent: no answer is longer than the larger one.
-    cap = max(values.get("max_completion_tokens") or 0, values.get("max_tokens") or 0)
+    cap = max(asked.max_completion_tokens or 0, asked.max_tokens or 0)
     return Envelope(
         operation=operation,
-        model=values["model"],
+        model=asked.model,
         fields=fields,
         size=len(data),
-        stream=stream and operation is not Operation.EMBEDDING,
-        include_usage=stream and options.include_usage is True,
-        continuous_usage=stream and options.continuous_usage_stats is True,
-        output_cap=cap * (values.get("n") or 1) if cap else None,
-        answers=values.get("n") or 1,
-        requires=requirements(fields, values),
+        stream=stream,
+        include_usage=options is not None and options.include_usage is True,
+        continuous_usage=options is not None and options.continuous_usage_stats is True,
+        output_cap=cap * answers if cap else None,
+        answers=answers,
+        requires=requirements(fields, asked),
         preferences=preferences,
     )
 
@@ -141,8 +76,12 @@ def _fields(data: bytes) -> Body:
         raise InvalidRequest(f"the request body is not valid JSON: {error}", code="invalid_json") from None
 
 
-def _values(decoders: dict[str, json.Decoder[Any]], fields: Body) -> dict[str, Any]:
-    """The checked fields that are present, decoded."""
+def _one_by_one(operation: Operation, fields: Body) -> Fields:
+    """The checked fields, each decoded alone. Raises InvalidRequest."""
+    for name in REQUIRED[operation]:
+        if name not in fields:
+            raise InvalidRequest(f"you must provide `{name}`", param=name, code="missing_required_parameter")
+    decoders = _single[operation]
     values: dict[str, Any] = {}
     for name, raw in fields.items():
         decoder = decoders.get(name)
@@ -152,7 +91,7 @@ def _values(decoders: dict[str, json.Decoder[Any]], fields: Body) -> dict[str, A
             values[name] = decoder.decode(raw)
         except json.DecodeError as error:
             raise _wrong(name, error) from None
-    return values
+    return FIELDS[operation](**values)
 
 
 def _wrong(name: str, error: Exception) -> InvalidRequest:

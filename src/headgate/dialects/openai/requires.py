@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import msgspec
 
+from headgate.dialects.openai.fields import Fields
 from headgate.types.deployment import Body
 from headgate.wire import json
 
@@ -22,6 +21,7 @@ PARTS = {
 
 FORMATS = {"json_object": "json_object", "json_schema": "json_schema"}
 _OFF = (b"null", b'"none"', b"false")
+_UNCHECKED = frozenset({"logprobs", "reasoning_effort", "reasoning"})
 
 
 class Thinking(msgspec.Struct):
@@ -32,54 +32,44 @@ class Thinking(msgspec.Struct):
     max_tokens: int | None = None
 
 
-class SomePart(Protocol):
-    type: str
-
-
-class SomeTurn(Protocol):
-    role: str
-    content: Any
-
-
 _thinking = json.Decoder[Thinking](Thinking)
 
 
-def requirements(fields: Body, values: dict[str, Any]) -> frozenset[str]:
+def requirements(fields: Body, asked: Fields) -> frozenset[str]:
     """The capabilities a request cannot do without, in the catalogue's words.
 
-    `values` are its decoded fields. Parts of which no source says who can read them (video, …) require nothing.
+    `asked` are its checked fields. Parts of which no source says who can read them (video, …) require nothing.
     """
-    found: set[str] = set()
-    turns = values.get("messages")
+    found: set[str] = set() if _UNCHECKED.isdisjoint(fields) else unchecked_requirements(fields)
+    turns = asked.messages
     if turns is not None:
-        _of_messages(turns, found)
-    if values.get("tools"):
+        for turn in turns:
+            if turn.content.__class__ is list:
+                found.update([PARTS[part.type] for part in turn.content if part.type in PARTS])
+        if turns[-1].role == "assistant":
+            found.add("prefill")
+    if asked.tools:
         found.add("tools")
-        if values.get("parallel_tool_calls") is True:
+        if asked.parallel_tool_calls is True:
             found.add("parallel_tools")
-    answer = values.get("response_format")
+    answer = asked.response_format
     if answer is not None and answer.type in FORMATS:
         found.add(FORMATS[answer.type])
-    if (values.get("n") or 1) > 1:
+    if asked.n is not None and asked.n > 1:
         found.add("n")
+    return frozenset(found) if found else NOTHING
+
+
+def unchecked_requirements(fields: Body) -> set[str]:
+    """Those of the fields that are never decoded."""
+    found: set[str] = set()
     if "logprobs" in fields and bytes(fields["logprobs"]) not in (b"null", b"false"):
         found.add("logprobs")
     if "reasoning_effort" in fields and bytes(fields["reasoning_effort"]) not in _OFF:
         found.add("reasoning")
     if "reasoning" in fields and _wants_thinking(fields["reasoning"]):
         found.add("reasoning")
-    return frozenset(found) if found else NOTHING
-
-
-def _of_messages(turns: list[SomeTurn], found: set[str]) -> None:
-    for turn in turns:
-        if turn.content.__class__ is list:
-            for part in turn.content:
-                need = PARTS.get(part.type)
-                if need is not None:
-                    found.add(need)
-    if turns[-1].role == "assistant":
-        found.add("prefill")
+    return found
 
 
 def _wants_thinking(raw: msgspec.Raw) -> bool:

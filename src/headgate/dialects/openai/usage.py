@@ -67,7 +67,6 @@ class _Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 _usual = json.Decoder[_Usual](_Usual)
-_NOTHING_ENTERED, _NOTHING_WRITTEN = _Entered(), _Written()
 
 
 def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"", *, writes: bool = True) -> Usage | None:
@@ -86,15 +85,19 @@ def parse_usage(raw: bytes | msgspec.Raw, tier: bytes | msgspec.Raw = b"", *, wr
 
 def _as_usual(usage: _Usual, tier: bytes | msgspec.Raw) -> Usage:
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    entered = usage.prompt_tokens_details or _NOTHING_ENTERED
-    written = usage.completion_tokens_details or _NOTHING_WRITTEN
-    cached = min(prompt, entered.cached_tokens or 0)
-    stored = min(prompt - cached, entered.cache_write_tokens or 0)
-    heard = min(prompt - cached - stored, entered.audio_tokens or 0)
-    output, reasoning = _split(
-        completion, written.reasoning_tokens or 0, beyond=usage.total_tokens - prompt - completion, apart=False
-    )
-    spoken = min(output, written.audio_tokens or 0)
+    cached = stored = heard = reasoning = spoken = 0
+    entered, written = usage.prompt_tokens_details, usage.completion_tokens_details
+    if entered is not None and (entered.cached_tokens or entered.cache_write_tokens or entered.audio_tokens):
+        cached = min(prompt, entered.cached_tokens or 0)
+        stored = min(prompt - cached, entered.cache_write_tokens or 0)
+        heard = min(prompt - cached - stored, entered.audio_tokens or 0)
+    if written is not None:
+        reasoning, spoken = written.reasoning_tokens or 0, written.audio_tokens or 0
+    beyond = usage.total_tokens - prompt - completion
+    output = completion
+    if reasoning or beyond > 0:
+        output, reasoning = _split(completion, reasoning, beyond=beyond, apart=False)
+    spoken = min(output, spoken)
     return Usage(
         input=prompt - cached - stored - heard,
         cached_input=cached,
@@ -103,7 +106,7 @@ def _as_usual(usage: _Usual, tier: bytes | msgspec.Raw) -> Usage:
         output=output - spoken,
         reasoning=reasoning,
         audio_output=spoken,
-        service_tier=parse_tier(tier) if tier else None,
+        service_tier=_tier_named(bytes(tier)) if tier else None,
     )
 
 

@@ -78,19 +78,18 @@ class Flaw(Exception):
 def check_chat(choices: list[ChatChoice] | None, envelope: Envelope) -> bool:
     """Whether words, thoughts or calls were written, rather than sound or images alone. Raises Flaw."""
     says = shows = False
-    complete = True
-    for choice in _some(choices):
+    found = _some(choices)
+    for choice in found:
         message = choice.message
         if message is None:
             raise Flaw("holds a choice without a message")
         reason = _checked(choice.finish_reason)
-        calls = holds(message.tool_calls) or holds(message.function_call)
+        calls = bool(message.tool_calls or message.function_call) and _has_calls(message)
         if calls and reason not in CUT_OFF and not _calls_are_whole(message):
             raise Flaw("holds a tool call whose arguments are not whole")
-        says = says or calls or _has_words(message)
-        shows = shows or holds(message.audio) or holds(message.images)
-        complete = complete and reason in COMPLETE
-    if complete and not (says or shows or may_be_empty(envelope)):
+        says = says or calls or holds(message.content) or _has_other_words(message)
+        shows = shows or says or holds(message.audio) or holds(message.images)
+    if not shows and all([choice.finish_reason in COMPLETE for choice in found]) and not may_be_empty(envelope):
         raise Flaw("is an empty answer")
     return says
 
@@ -141,10 +140,13 @@ def _checked(reason: str | None) -> str:
     return reason
 
 
-def _has_words(message: Message) -> bool:
+def _has_calls(message: Message) -> bool:
+    return holds(message.tool_calls) or holds(message.function_call)
+
+
+def _has_other_words(message: Message) -> bool:
     return (
-        holds(message.content)
-        or holds(message.reasoning_content)
+        holds(message.reasoning_content)
         or holds(message.reasoning)
         or holds(message.reasoning_details)
         or holds(message.refusal)
