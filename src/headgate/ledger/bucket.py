@@ -16,7 +16,7 @@ class Bucket:
     `level` is in parts; below zero it is debt, which refills pay off before anything can be taken again.
     """
 
-    __slots__ = ("at", "full", "level", "limit", "shown")
+    __slots__ = ("at", "full", "level", "limit", "parts_per_ms", "shown")
 
     def __init__(self, limit: int, now: int) -> None:
         self._set(limit)
@@ -27,6 +27,7 @@ class Bucket:
         # What follows from the limit is worked out once: every request asks.
         self.limit = limit
         self.full = limit * UNITS
+        self.parts_per_ms = limit * _MS_NS
         self.shown = b"%d" % limit
 
     def refill(self, limit: int, now: int) -> int:
@@ -61,6 +62,14 @@ class Bucket:
         missing = (self.full if tokens == self.limit else tokens * UNITS) - self.level
         return -(-missing // self.limit) if missing > 0 and self.limit else 0
 
+    def told_reset(self) -> bytes:
+        """In what time it is full, as headers tell it; 0s for one that never is."""
+        missing = self.full - self.level
+        if missing <= 0 or not self.limit:
+            return b"0s"
+        ms = -(-missing // self.parts_per_ms)
+        return b"%dms" % ms if ms < 1000 else render_duration(ms * _MS_NS)
+
 
 def rate_headers(requests: Bucket | None, tokens: Bucket | None) -> Headers:
     """OpenAI's x-ratelimit headers for two buckets that were just refilled; none for the one that is not there.
@@ -73,14 +82,14 @@ def rate_headers(requests: Bucket | None, tokens: Bucket | None) -> Headers:
         headers += (
             (b"x-ratelimit-limit-requests", requests.shown),
             (b"x-ratelimit-remaining-requests", b"%d" % (level // UNITS if level > 0 else 0)),
-            (b"x-ratelimit-reset-requests", render_duration(requests.wait_ns(requests.limit))),
+            (b"x-ratelimit-reset-requests", requests.told_reset()),
         )
     if tokens is not None:
         level = tokens.level
         headers += (
             (b"x-ratelimit-limit-tokens", tokens.shown),
             (b"x-ratelimit-remaining-tokens", b"%d" % (level // UNITS if level > 0 else 0)),
-            (b"x-ratelimit-reset-tokens", render_duration(tokens.wait_ns(tokens.limit))),
+            (b"x-ratelimit-reset-tokens", tokens.told_reset()),
         )
     return headers
 
