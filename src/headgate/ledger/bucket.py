@@ -38,12 +38,14 @@ class Bucket:
         if limit != self.limit:
             self._set(limit)
         level, full = self.level, self.full
-        elapsed = now - self.at
-        if level < full and elapsed > 0:
-            level += elapsed * limit
-        if level > full:
-            level = full
-        self.level = level
+        if level < full:
+            if now > self.at:
+                level += (now - self.at) * limit
+                if level > full:
+                    level = full
+                self.level = level
+        elif level > full:
+            self.level = level = full
         self.at = now
         return level
 

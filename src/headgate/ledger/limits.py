@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.errors import GatewayError
 from headgate.ledger.bucket import UNITS, Bucket, Headers, rate_headers
-from headgate.types.policy import Allowance, KeyLimits
+from headgate.types.policy import Allowance
 from headgate.types.principal import NO_LIMITS
 
 REQUESTS = "requests"
