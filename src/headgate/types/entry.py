@@ -1,7 +1,8 @@
 """What the ledger keeps of a request: an entry, and a row for each attempt.
 
 Both are what the journal holds, as MessagePack arrays, and so are `Usage` and `Cost` in them: fields are only ever
-added, at the end and with a default.
+added, at the end and with a default. Values of values are never part of a cycle, so the collector need not look at them
+(`gc=False`): a batch on its way into the database is thousands of them.
 """
 
 from __future__ import annotations
