@@ -19,28 +19,27 @@ class Bucket:
     __slots__ = ("at", "full", "level", "limit", "parts_per_ms", "shown")
 
     def __init__(self, limit: int, now: int) -> None:
-        self._set(limit)
+        self.change(limit)
         self.level = self.full
         self.at = now
 
-    def _set(self, limit: int) -> None:
+    def change(self, limit: int) -> None:
+        """Be of another limit from the last refill on; the next one clips the level to it."""
         # What follows from the limit is worked out once: every request asks.
         self.limit = limit
         self.full = limit * UNITS
         self.parts_per_ms = limit * _MS_NS
         self.shown = b"%d" % limit
 
-    def refill(self, limit: int, now: int) -> int:
-        """Bring the level up to `now` (nanoseconds) under `limit`, which may have changed, and return it.
+    def refill(self, now: int) -> int:
+        """Bring the level up to `now` (nanoseconds) and return it.
 
         A clock that was set back adds nothing and takes nothing away.
         """
-        if limit != self.limit:
-            self._set(limit)
         level, full = self.level, self.full
         if level < full:
             if now > self.at:
-                level += (now - self.at) * limit
+                level += (now - self.at) * self.limit
                 if level > full:
                     level = full
                 self.level = level
@@ -52,7 +51,7 @@ class Bucket:
     def give_back(self, tokens: int, now: int) -> None:
         """Add tokens; a negative number takes them, into debt if need be."""
         # Without the refill first, time in which the full bucket gained nothing would pay for what is taken here.
-        level = self.refill(self.limit, now) + tokens * UNITS
+        level = self.refill(now) + tokens * UNITS
         self.level = level if level < self.full else self.full
 
     def level_at(self, now: int) -> int:

@@ -132,16 +132,20 @@ class _Meter:
             requests = self.requests
             if requests is None:
                 requests = self.requests = Bucket(rpm, now)
-            if requests.refill(rpm, now) < UNITS:
+            elif requests.limit != rpm:
+                requests.change(rpm)
+            if requests.refill(now) < UNITS:
                 fits = False
         if tpm is not None:
             bucket = self.tokens
             if bucket is None:
                 bucket = self.tokens = Bucket(tpm, now)
+            elif bucket.limit != tpm:
+                bucket.change(tpm)
             if tokens > tpm:
                 tokens = tpm
             parts = tokens * UNITS
-            if bucket.refill(tpm, now) < parts or input_tokens > tpm:
+            if bucket.refill(now) < parts or input_tokens > tpm:
                 fits = False
         return _Share(allowance, self, requests, bucket, tokens, parts, fits)
 
@@ -269,12 +273,12 @@ def _headers(shares: Iterable[_Share], now: int) -> Headers:
     for share in shares:
         mine = share.requests
         if mine is not None:
-            level = mine.refill(mine.limit, now)
+            level = mine.refill(now)
             if requests is None or level < requests.level:
                 requests = mine
         mine = share.bucket
         if mine is not None:
-            level = mine.refill(mine.limit, now)
+            level = mine.refill(now)
             if tokens is None or level < tokens.level:
                 tokens = mine
     return rate_headers(requests, tokens)
