@@ -73,16 +73,16 @@ def reckon(offer: Offer, usage: Usage, at: float) -> Cost:
         if reported is None:
             return _UNKNOWN
         return Cost(pusd=reported, source=CostSource.REPORTED, reported_pusd=reported)
-    if reported is not None and source != DOCUMENT:
-        pusd, origin = reported, CostSource.REPORTED
-    else:
-        pusd, origin = computed, CostSource.ESTIMATED if usage.estimated else CostSource.COMPUTED
+    counted = CostSource.ESTIMATED if usage.estimated else CostSource.COMPUTED
+    if reported is None:
+        return Cost(pusd=computed, source=counted, computed_pusd=computed, price=price, price_source=source)
+    is_declared = source == DOCUMENT
     return Cost(
-        pusd=pusd,
-        source=origin,
+        pusd=computed if is_declared else reported,
+        source=counted if is_declared else CostSource.REPORTED,
         computed_pusd=computed,
         reported_pusd=reported,
-        disagree=reported is not None and _disagree(computed, reported),
+        disagree=_disagree(computed, reported),
         price=price,
         price_source=source,
     )
