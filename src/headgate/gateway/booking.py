@@ -20,8 +20,8 @@ DAY_US = 86_400_000_000
 LONGEST_NAME = 256
 """Characters kept of a model's name."""
 LEFT = 499
-NOTHING = Extent(text=0)
 """The status of a request whose client left before it got one."""
+NOTHING = Extent(text=0)
 
 
 class Recorder(Protocol):
