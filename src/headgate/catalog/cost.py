@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from headgate.catalog.estimate import Writing
 from headgate.catalog.terms import at_service_tier, is_free, named, share, standing
-from headgate.types.deployment import DOCUMENT, Offer
+from headgate.types.deployment import DOCUMENT, Candidate, Offer
 from headgate.types.money import PUSD_PER_USD, TOKENS_PER_MTOK, Cost, CostSource, Price, Terms
 from headgate.types.usage import Usage, service_tier
 
@@ -61,25 +63,26 @@ def reckon(offer: Offer, usage: Usage, at: float) -> Cost:
     if usage.service_tier is not None and price is not None:
         price, source = at_service_tier(price, terms, usage.service_tier, source)
     computed = None if price is None else cost_pusd(price, usage)
-    if computed is not None and terms is not None and terms.request_fees:
-        computed += fee(terms, usage.search_size)
-    if computed is not None and computed > MAX_COST_PUSD:
-        computed = None
+    if computed is not None:
+        if terms is not None and terms.request_fees:
+            computed += fee(terms, usage.search_size)
+        if computed > MAX_COST_PUSD:
+            computed = None
     reported = usage.reported_pusd
     if computed is None:
         if reported is None:
             return _UNKNOWN
         return Cost(pusd=reported, source=CostSource.REPORTED, reported_pusd=reported)
-    if reported is not None and source != DOCUMENT:
-        pusd, origin = reported, CostSource.REPORTED
-    else:
-        pusd, origin = computed, CostSource.ESTIMATED if usage.estimated else CostSource.COMPUTED
+    counted = CostSource.ESTIMATED if usage.estimated else CostSource.COMPUTED
+    if reported is None:
+        return Cost(pusd=computed, source=counted, computed_pusd=computed, price=price, price_source=source)
+    is_declared = source == DOCUMENT
     return Cost(
-        pusd=pusd,
-        source=origin,
+        pusd=computed if is_declared else reported,
+        source=counted if is_declared else CostSource.REPORTED,
         computed_pusd=computed,
         reported_pusd=reported,
-        disagree=reported is not None and _disagree(computed, reported),
+        disagree=_disagree(computed, reported),
         price=price,
         price_source=source,
     )
@@ -93,11 +96,39 @@ class Dearest(NamedTuple):
     fee: int = 0
 
 
+def worst_of(
+    candidates: Sequence[Candidate], input_tokens: int, asked: Writing, asked_tier: str | None
+) -> tuple[int | None, list[int]]:
+    """The most a request can cost with any of these candidates, and the places of those of which nobody knows it.
+
+    None when it is known of none.
+    """
+    worst = -1
+    unpriced: list[int] = []
+    longest: int | None = -1
+    written = 0
+    is_usual = asked_tier is None
+    for place, one in enumerate(candidates):
+        offer = one.deployment.offer
+        # Candidates are mostly of one model, and agree about its longest answer.
+        if offer.max_output_tokens != longest:
+            longest, written = offer.max_output_tokens, asked.bound(offer)
+        pusd: int | None
+        if is_usual and offer.dearest is not None:
+            entered_at, written_at = offer.dearest
+            pusd = -(-(input_tokens * entered_at + written * written_at) // TOKENS_PER_MTOK)
+        else:
+            pusd = worst_case_pusd(offer, input_tokens, written, asked_tier)
+            if pusd is None:
+                unpriced.append(place)
+                continue
+        if pusd > worst:
+            worst = pusd
+    return (worst if worst >= 0 else None), unpriced
+
+
 def worst_case_pusd(offer: Offer, input_tokens: int, output_tokens: int, asked_tier: str | None = None) -> int | None:
     """The most a request can cost that has at most so many tokens; None when a price is unknown."""
-    if offer.dearest is not None and asked_tier is None:
-        entered, written = offer.dearest
-        return -(-(input_tokens * entered + output_tokens * written) // TOKENS_PER_MTOK)
     price = dearest(offer, input_tokens, asked_tier, writes=output_tokens > 0)
     if price is None:
         return None

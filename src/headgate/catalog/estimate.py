@@ -65,14 +65,14 @@ def input_bound(envelope: Envelope) -> int:
     if envelope.operation is Operation.EMBEDDING:
         return envelope.size
     fields = envelope.fields
-    text, other = parts(envelope)
+    text, other = envelope.sizes or parts(envelope)
     bound = text + other + TEMPLATE_TOKENS
     return bound + TOOLS_TOKENS if "tools" in fields or "functions" in fields else bound
 
 
 def input_estimate(envelope: Envelope) -> int:
     """About how many tokens the input of a request is."""
-    text, other = parts(envelope)
+    text, other = envelope.sizes or parts(envelope)
     return text // BYTES_PER_TOKEN + other
 
 
@@ -97,18 +97,21 @@ class Writing(NamedTuple):
 def writing(envelope: Envelope) -> Writing:
     """What a request asks to have written."""
     known = envelope.writes
-    if known is None:
+    if not isinstance(known, Writing):
         known = _writing(envelope)
         force_setattr(envelope, "writes", known)
-    return Writing(*known)
+    return known
 
 
 def _writing(envelope: Envelope) -> Writing:
     if envelope.operation is Operation.EMBEDDING:
         return Writing(0, 0)
-    asked = _count(envelope, "n")
-    answers = max(asked, _count(envelope, "best_of")) * _prompts(envelope)
-    cap = envelope.output_cap
+    fields, cap = envelope.fields, envelope.output_cap
+    asked = answers = _count(fields["n"]) if "n" in fields else 1
+    if "best_of" in fields:
+        answers = max(asked, _count(fields["best_of"]))
+    if envelope.operation is Operation.COMPLETION and "prompt" in fields:
+        answers *= _prompts(fields["prompt"])
     # The envelope's cap is for the answers the client gets; those it chooses the best of are written too.
     return Writing(answers, None if cap is None else -(-cap // asked))
 
@@ -194,10 +197,7 @@ def _audio(messages: bytes) -> int:
     return sum(max(0, messages.find(b'"', part.end()) - part.end()) for part in _AUDIO.finditer(messages))
 
 
-def _count(envelope: Envelope, name: str) -> int:
-    raw = envelope.fields.get(name)
-    if raw is None:
-        return 1
+def _count(raw: json.Raw) -> int:
     try:
         value = json.parse(raw)
     except json.DecodeError:
@@ -207,10 +207,9 @@ def _count(envelope: Envelope, name: str) -> int:
     return value if isinstance(value, int) and value > 0 else 1
 
 
-def _prompts(envelope: Envelope) -> int:
+def _prompts(raw: json.Raw) -> int:
     """A completion is written for each prompt of a list; a list of numbers is one prompt in tokens."""
-    raw = envelope.fields.get("prompt") if envelope.operation is Operation.COMPLETION else None
-    if raw is None or not bytes(raw).startswith(b"["):
+    if not bytes(raw).startswith(b"["):
         return 1
     try:
         prompts = json.parse_items(raw)

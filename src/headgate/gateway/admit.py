@@ -15,20 +15,21 @@ async def admit(books: Books, request: Request, booking: Booking) -> None:
     Raises NotAllowed, LimitReached; LedgerFull where no record of the request could be kept.
     """
     principal, envelope = request.principal, request.envelope
-    _check(principal, envelope.model, "model")
+    if not principal.may_use(envelope.model):
+        raise _not_allowed(principal, envelope.model, "model")
     if envelope.preferences is not None:
         for model in envelope.preferences.models:
-            _check(principal, model, "models")
+            if not principal.may_use(model):
+                raise _not_allowed(principal, model, "models")
     if books.ledger.refuses:
         raise LedgerFull("no record of this request could be kept, and this gateway serves none without one")
     if principal.has_limits:
-        entered = input_estimate(envelope)
-        written = EXPECTED_OUTPUT_TOKENS if envelope.output_cap is None else envelope.output_cap
-        booking.limits = await books.limiter.reserve(principal.allowances, entered + written, entered)
-        booking.account.headers = booking.limits.headers()
+        entered, cap = input_estimate(envelope), envelope.output_cap
+        tokens = entered + (EXPECTED_OUTPUT_TOKENS if cap is None else cap)
+        hold = booking.limits = await books.limiter.reserve(principal.allowances, tokens, entered)
+        booking.account.headers = hold.headers()
 
 
-def _check(principal: Principal, model: str, param: str) -> None:
-    if not principal.may_use(model):
-        allowed = ", ".join(principal.models[:5])
-        raise NotAllowed(f"the key {principal.key!r} may not use {model[:200]!r}; it may use: {allowed}", param=param)
+def _not_allowed(principal: Principal, model: str, param: str) -> NotAllowed:
+    allowed = ", ".join(principal.models[:5])
+    return NotAllowed(f"the key {principal.key!r} may not use {model[:200]!r}; it may use: {allowed}", param=param)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.catalog.cost import Dearest, dearest, worst_case_pusd
+from headgate.catalog.cost import Dearest, dearest, worst_of
 from headgate.catalog.estimate import asked_tier, input_bound, writing
 from headgate.errors import InvalidRequest
 from headgate.gateway.booking import Booking, Books
@@ -11,7 +11,8 @@ from headgate.types.deployment import Operation
 from headgate.types.money import Price
 from headgate.types.request import Envelope, Plan, Request
 
-UNPRICED_FIELDS = ("plugins",)
+UNPRICED_FIELD = "plugins"
+"""Some providers take tools with fees of their own in it: no plan knows their price."""
 
 
 async def hold_budget(books: Books, request: Request, made: Plan, booking: Booking) -> Plan:
@@ -20,18 +21,20 @@ async def hold_budget(books: Books, request: Request, made: Plan, booking: Booki
     The worst is input bound + output cap at the prices of the dearest candidate. Candidates without a price are no
     candidates for a key with a budget. Raises InvalidRequest when there is no other, BudgetExceeded.
     """
-    _refuse_what_cannot_be_priced(request.envelope)
+    if UNPRICED_FIELD in request.envelope.fields:
+        _refuse_what_cannot_be_priced(request.envelope)
     made, worst_pusd = _priced(request, made)
-    allowances = request.principal.allowances
+    allowances, at = request.principal.allowances, booking.at_us / 1_000_000
     try:
-        booking.budget = await books.budgets.reserve(allowances, worst_pusd, booking.at_us / 1_000_000)
+        hold = await books.budgets.reserve(allowances, worst_pusd, at)
     except BudgetExceeded as exceeded:
         cheap = None if exceeded.cheaper_than is None else _under(request.envelope, made, exceeded.cheaper_than)
         if cheap is None or not cheap.candidates:
             raise
         made, worst_pusd = _priced(request, cheap)
-        booking.budget = await books.budgets.reserve(allowances, worst_pusd, booking.at_us / 1_000_000, beyond=True)
-    warning = booking.budget.warning
+        hold = await books.budgets.reserve(allowances, worst_pusd, at, beyond=True)
+    booking.budget = hold
+    warning = hold.warning
     if warning is not None:
         booking.account.headers = [*booking.account.headers, (b"x-headgate-budget-warning", warning.encode())]
     return made
@@ -40,23 +43,18 @@ async def hold_budget(books: Books, request: Request, made: Plan, booking: Booki
 def _priced(request: Request, made: Plan) -> tuple[Plan, int]:
     """The plan without the candidates whose price nobody knows, and the most that any of the others can cost."""
     envelope = request.envelope
-    entered, written, tier = input_bound(envelope), writing(envelope), asked_tier(envelope)
-    worst = [
-        worst_case_pusd(offer, entered, written.bound(offer), tier)
-        for offer in [one.deployment.offer for one in made.candidates]
-    ]
-    known = [pusd for pusd in worst if pusd is not None]
-    if not known:
+    worst_pusd, unpriced = worst_of(made.candidates, input_bound(envelope), writing(envelope), asked_tier(envelope))
+    if worst_pusd is None:
         raise InvalidRequest(
             f"the price of {envelope.model[:200]!r} is not known, and the key {request.principal.key!r} has a budget: "
             "declare input_usd_per_mtok and output_usd_per_mtok for it under its provider, or use another model",
             param="model",
             code="unknown_price",
         )
-    if len(known) == len(worst):
-        return made, max(known)
-    kept = [index for index, pusd in enumerate(worst) if pusd is not None]
-    return made.only(kept, "its price is not known, and the key has a budget"), max(known)
+    if not unpriced:
+        return made, worst_pusd
+    kept = [place for place in range(len(made.candidates)) if place not in unpriced]
+    return made.only(kept, "its price is not known, and the key has a budget"), worst_pusd
 
 
 def _under(envelope: Envelope, made: Plan, ceiling: Price) -> Plan:
@@ -79,12 +77,9 @@ def _costs_at_most(price: Dearest | None, ceiling: Price) -> bool:
 
 
 def _refuse_what_cannot_be_priced(envelope: Envelope) -> None:
-    """Some providers take tools with fees of their own: no plan knows their price."""
-    for name in UNPRICED_FIELDS:
-        raw = envelope.fields.get(name)
-        if raw is not None and bytes(raw) not in (b"null", b"[]"):
-            raise InvalidRequest(
-                f"`{name}` cannot be used with a key that has a budget: what it may cost is not known beforehand",
-                param=name,
-                code="unsupported_parameter",
-            )
+    if bytes(envelope.fields[UNPRICED_FIELD]) not in (b"null", b"[]"):
+        raise InvalidRequest(
+            f"`{UNPRICED_FIELD}` cannot be used with a key that has a budget: what it may cost is not known beforehand",
+            param=UNPRICED_FIELD,
+            code="unsupported_parameter",
+        )

@@ -20,8 +20,8 @@ DAY_US = 86_400_000_000
 LONGEST_NAME = 256
 """Characters kept of a model's name."""
 LEFT = 499
-NOTHING = Extent(text=0)
 """The status of a request whose client left before it got one."""
+NOTHING = Extent(text=0)
 
 
 class Recorder(Protocol):
@@ -41,63 +41,36 @@ class Books(msgspec.Struct, frozen=True, eq=False):
     ledger: Recorder
 
 
-class Booking:
+class Booking(msgspec.Struct, eq=False):
     """One request's holds and its entry. `close` pays them; whoever comes second finds it done.
 
-    `at_us` is when the request arrived, in Unix microseconds; `clock` is the event loop's.
+    `at_us` is when the request arrived, in Unix microseconds; `clock` is the event loop's, `arrived` the same moment
+    by it. `more` are reservations for further answers.
     """
 
-    __slots__ = (
-        "_arrived",
-        "_books",
-        "_operation",
-        "_principal",
-        "account",
-        "at_us",
-        "budget",
-        "clock",
-        "closed",
-        "extent",
-        "limits",
-        "model",
-        "more",
-        "plan",
-        "stream",
-    )
-
-    def __init__(
-        self,
-        books: Books,
-        clock: Callable[[], float],
-        account: Account,
-        principal: Principal,
-        operation: str,
-        at_us: int,
-        arrived: float,
-    ) -> None:
-        self.account = account
-        self.clock = clock
-        self.at_us = at_us
-        self.model = ""
-        self.stream = False
-        self.plan: Plan | None = None
-        self.extent = NOTHING
-        self.limits: LimitHold | None = None
-        self.budget: BudgetHold | None = None
-        self.more: list[BudgetHold] = []
-        self.closed = False
-        self._books = books
-        self._principal = principal
-        self._operation = operation
-        self._arrived = arrived
+    books: Books
+    clock: Callable[[], float]
+    account: Account
+    principal: Principal
+    operation: str
+    at_us: int
+    arrived: float
+    model: str = ""
+    stream: bool = False
+    plan: Plan | None = None
+    extent: Extent = NOTHING
+    limits: LimitHold | None = None
+    budget: BudgetHold | None = None
+    more: list[BudgetHold] = []
+    closed: bool = False
 
     async def set_aside_another(self) -> bool:
         """Reserve the worst of one more answer; whether that was possible. A key without a budget need not."""
         if self.budget is None:
             return True
         try:
-            hold = await self._books.budgets.reserve(
-                self._principal.allowances, self.budget.reserved_pusd, self.at_us / 1_000_000
+            hold = await self.books.budgets.reserve(
+                self.principal.allowances, self.budget.reserved_pusd, self.at_us / 1_000_000
             )
         except BudgetExceeded:
             return False
@@ -119,7 +92,7 @@ class Booking:
             return
         self.closed = True
         now = self.clock()
-        account, principal = self.account, self._principal
+        account, principal = self.account, self.principal
         charged = self._charge(principal.scopes)
         for hold in self.more:
             hold.release()
@@ -128,28 +101,30 @@ class Booking:
                 self.limits.release()
             else:
                 self.limits.settle(account.usage.tokens)
-        self._books.ledger.record(
+        arrived, plan = self.arrived, self.plan
+        asked, served = self.model, account.model
+        self.books.ledger.record(
             Entry(
                 account.request_id,
                 self.at_us,
                 principal.workspace,
                 principal.key_id,
                 principal.key,
-                self._operation,
-                _short(self.model),
+                self.operation,
+                asked if len(asked) <= LONGEST_NAME else _cut(asked),
                 self.stream,
                 status,
                 outcome,
                 error,
                 account.provider,
-                _short(account.model),
+                served if len(served) <= LONGEST_NAME else _cut(served),
                 account.usage,
                 account.cost_pusd,
                 charged,
-                self._since(now),
+                int((now - arrived) * 1_000_000),
                 principal.scopes,
-                tuple([self._row(attempt, now) for attempt in account.tries]),
-                None if self.plan is None else plan_row(self.plan),
+                tuple([_row(attempt, arrived, now) for attempt in account.tries]),
+                None if plan is None else plan_row(plan),
             )
         )
 
@@ -158,7 +133,7 @@ class Booking:
         cost = self.account.cost_pusd
         if self.budget is None:
             if cost:
-                self._books.budgets.book(scopes, self.at_us // DAY_US, cost)
+                self.books.budgets.book(scopes, self.at_us // DAY_US, cost)
             return cost or 0
         if self.account.usage is None:
             # Nobody answered and nobody reports a cost: nothing was bought.
@@ -169,30 +144,32 @@ class Booking:
         self.budget.settle(charged)
         return charged
 
-    def _row(self, attempt: Attempt, now: float) -> AttemptRow:
-        deployment = attempt.candidate.deployment
-        return AttemptRow(
-            _short(deployment.name),
-            deployment.upstream.provider,
-            _short(attempt.candidate.upstream_id),
-            deployment.credential.name,
-            attempt.result or "cancelled",
-            attempt.status,
-            self._since(attempt.started),
-            None if attempt.connected is None else self._since(attempt.connected),
-            None if attempt.first_token is None else self._since(attempt.first_token),
-            self._since(now if attempt.done is None else attempt.done),
-            attempt.usage,
-            attempt.cost,
-        )
 
-    def _since(self, moment: float) -> int:
-        return max(0, int((moment - self._arrived) * 1_000_000))
+def _row(attempt: Attempt, arrived: float, now: float) -> AttemptRow:
+    candidate, started, connected = attempt.candidate, attempt.started, attempt.connected
+    first_token, done = attempt.first_token, now if attempt.done is None else attempt.done
+    deployment, model = candidate.deployment, candidate.upstream_id
+    name = deployment.name
+    # None is before the arrival: all are of the event loop's clock, which never goes back.
+    return AttemptRow(
+        name if len(name) <= LONGEST_NAME else _cut(name),
+        deployment.upstream.provider,
+        model if len(model) <= LONGEST_NAME else _cut(model),
+        deployment.credential.name,
+        attempt.result or "cancelled",
+        attempt.status,
+        int((started - arrived) * 1_000_000),
+        None if connected is None else int((connected - arrived) * 1_000_000),
+        None if first_token is None else int((first_token - arrived) * 1_000_000),
+        int((done - arrived) * 1_000_000),
+        attempt.usage,
+        attempt.cost,
+    )
 
 
-def _short(name: str) -> str:
+def _cut(name: str) -> str:
     """A name a client may have written; a megabyte of it would leave no room in the journal for others."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    return name[: LONGEST_NAME - 1] + "…"
 
 
 def total_usage(tries: list[Attempt]) -> Usage | None:

@@ -47,26 +47,40 @@ class Gateway:
         Raises GatewayError for anything that keeps it from being answered in full, also when part of the answer has
         gone out already (`reply.committed`); whoever holds the reply then says so in-band.
         """
-        account = Account(request_id=request.id)
-        arrived = self._clock() if request.arrived is None else request.arrived
-        operation = request.envelope.operation
-        booking = Booking(self._books, self._clock, account, request.principal, operation, request.at_us, arrived)
-        booking.model, booking.stream = request.envelope.model, request.envelope.stream
+        account, envelope, principal = Account(request_id=request.id), request.envelope, request.principal
+        booking = Booking(
+            self._books,
+            self._clock,
+            account,
+            principal,
+            envelope.operation,
+            request.at_us,
+            self._clock() if request.arrived is None else request.arrived,
+            envelope.model,
+            envelope.stream,
+        )
         try:
-            await self._answer(request, reply, booking)
+            await admit(self._books, request, booking)
+            made = booking.plan = self._plan(request, booking)
+            if principal.has_budget:
+                made = booking.plan = await hold_budget(self._books, request, made, booking)
+            await execute(self._means, request, made, reply, booking)
+        except Fault as fault:
+            failed = UpstreamFailed(fault, account, _advice(fault, request, account))
+            _close_failed(booking, reply, failed)
+            raise failed from None
         except GatewayError as error:
-            if not isinstance(error, UpstreamFailed):
-                # That one's reply is written from the account.
-                error.headers = (*error.headers, *account.headers)
-            outcome = Outcome.FAILED if account.tries else Outcome.REFUSED
-            booking.close(outcome, 200 if reply.committed else error.status, error.code)
+            # Of an upstream's failure the reply is written from the account.
+            error.headers = (*error.headers, *account.headers)
+            _close_failed(booking, reply, error)
             raise
         except asyncio.CancelledError:
             booking.close(Outcome.DISCONNECTED, 200 if reply.committed else LEFT)
             raise
         finally:
-            # Only a defect gets here with an open booking; what it held must not stay held.
-            booking.close(Outcome.FAILED, 200 if reply.committed else 500, "internal_error")
+            if not booking.closed:
+                # Only a defect gets here; what the booking held must not stay held.
+                booking.close(Outcome.FAILED, 200 if reply.committed else 500, "internal_error")
         return account
 
     def refused(
@@ -77,17 +91,6 @@ class Gateway:
         booking = Booking(self._books, self._clock, Account(request_id=request_id), principal, operation, at_us, now)
         booking.close(Outcome.REFUSED, error.status, error.code)
 
-    async def _answer(self, request: Request, reply: Reply, booking: Booking) -> None:
-        await admit(self._books, request, booking)
-        made = self._plan(request, booking)
-        booking.plan = made
-        if request.principal.has_budget:
-            made = booking.plan = await hold_budget(self._books, request, made, booking)
-        try:
-            await execute(self._means, request, made, reply, booking)
-        except Fault as fault:
-            raise UpstreamFailed(fault, booking.account, _advice(fault, request, booking.account)) from None
-
     def _plan(self, request: Request, booking: Booking) -> Plan:
         envelope = request.envelope
         extent = booking.extent = extent_of(envelope)
@@ -97,6 +100,11 @@ class Gateway:
         if not made.candidates:
             raise nobody_can(request.snapshot, request.principal, envelope, extent, made)
         return made
+
+
+def _close_failed(booking: Booking, reply: Reply, error: GatewayError) -> None:
+    outcome = Outcome.FAILED if booking.account.tries else Outcome.REFUSED
+    booking.close(outcome, 200 if reply.committed else error.status, error.code)
 
 
 def _advice(fault: Fault, request: Request, account: Account) -> str:

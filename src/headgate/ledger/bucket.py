@@ -16,40 +16,42 @@ class Bucket:
     `level` is in parts; below zero it is debt, which refills pay off before anything can be taken again.
     """
 
-    __slots__ = ("at", "full", "level", "limit", "shown")
+    __slots__ = ("at", "full", "level", "limit", "parts_per_ms", "shown")
 
     def __init__(self, limit: int, now: int) -> None:
-        self._set(limit)
+        self.change(limit)
         self.level = self.full
         self.at = now
 
-    def _set(self, limit: int) -> None:
+    def change(self, limit: int) -> None:
+        """Be of another limit from the last refill on; the next one clips the level to it."""
         # What follows from the limit is worked out once: every request asks.
         self.limit = limit
         self.full = limit * UNITS
+        self.parts_per_ms = limit * _MS_NS
         self.shown = b"%d" % limit
 
-    def refill(self, limit: int, now: int) -> int:
-        """Bring the level up to `now` (nanoseconds) under `limit`, which may have changed, and return it.
+    def refill(self, now: int) -> int:
+        """Bring the level up to `now` (nanoseconds) and return it.
 
         A clock that was set back adds nothing and takes nothing away.
         """
-        if limit != self.limit:
-            self._set(limit)
         level, full = self.level, self.full
-        elapsed = now - self.at
-        if level < full and elapsed > 0:
-            level += elapsed * limit
-        if level > full:
-            level = full
-        self.level = level
+        if level < full:
+            if now > self.at:
+                level += (now - self.at) * self.limit
+                if level > full:
+                    level = full
+                self.level = level
+        elif level > full:
+            self.level = level = full
         self.at = now
         return level
 
     def give_back(self, tokens: int, now: int) -> None:
         """Add tokens; a negative number takes them, into debt if need be."""
         # Without the refill first, time in which the full bucket gained nothing would pay for what is taken here.
-        level = self.refill(self.limit, now) + tokens * UNITS
+        level = self.refill(now) + tokens * UNITS
         self.level = level if level < self.full else self.full
 
     def level_at(self, now: int) -> int:
@@ -60,6 +62,14 @@ class Bucket:
         """Nanoseconds until `tokens`, not more than the limit, can be taken; 0 when they can be at once or never."""
         missing = (self.full if tokens == self.limit else tokens * UNITS) - self.level
         return -(-missing // self.limit) if missing > 0 and self.limit else 0
+
+    def told_reset(self) -> bytes:
+        """In what time it is full, as headers tell it; 0s for one that never is."""
+        missing = self.full - self.level
+        if missing <= 0 or not self.limit:
+            return b"0s"
+        ms = -(-missing // self.parts_per_ms)
+        return b"%dms" % ms if ms < 1000 else render_duration(ms * _MS_NS)
 
 
 def rate_headers(requests: Bucket | None, tokens: Bucket | None) -> Headers:
@@ -73,14 +83,14 @@ def rate_headers(requests: Bucket | None, tokens: Bucket | None) -> Headers:
         headers += (
             (b"x-ratelimit-limit-requests", requests.shown),
             (b"x-ratelimit-remaining-requests", b"%d" % (level // UNITS if level > 0 else 0)),
-            (b"x-ratelimit-reset-requests", render_duration(requests.wait_ns(requests.limit))),
+            (b"x-ratelimit-reset-requests", requests.told_reset()),
         )
     if tokens is not None:
         level = tokens.level
         headers += (
             (b"x-ratelimit-limit-tokens", tokens.shown),
             (b"x-ratelimit-remaining-tokens", b"%d" % (level // UNITS if level > 0 else 0)),
-            (b"x-ratelimit-reset-tokens", render_duration(tokens.wait_ns(tokens.limit))),
+            (b"x-ratelimit-reset-tokens", tokens.told_reset()),
         )
     return headers
 

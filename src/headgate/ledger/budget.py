@@ -85,14 +85,11 @@ _Taken = tuple[Tally, tuple[Window, ...]]
 """A scope, and the windows it had when something was set aside."""
 
 
-class _Hold:
-    __slots__ = ("_checks", "_on_event", "_taken", "reserved_pusd")
-
-    def __init__(self, taken: list[_Taken], checks: list[_Check], worst: int, on_event: OnEvent | None) -> None:
-        self._taken: list[_Taken] | None = taken
-        self._checks = checks
-        self.reserved_pusd = worst
-        self._on_event = on_event
+class _Hold(msgspec.Struct, eq=False):
+    _taken: list[_Taken] | None
+    _checks: list[_Check]
+    reserved_pusd: int
+    _on_event: OnEvent | None
 
     def settle(self, cost_pusd: int) -> None:
         taken = self._taken
@@ -102,8 +99,9 @@ class _Hold:
         worst = self.reserved_pusd
         for tally, windows in taken:
             if tally.windows is windows:
-                tally.sums.reserved -= worst
-                tally.sums.spent += cost_pusd
+                sums = tally.sums
+                sums.reserved -= worst
+                sums.spent += cost_pusd
                 continue
             # A period has begun since. It knows nothing of what was set aside before, and nothing of the cost.
             for window in windows:
@@ -149,19 +147,22 @@ class MemoryBudgets:
         taken: list[_Taken] = []
         checks: list[_Check] = []
         blocking: list[_Check] = []
+        tallies = self._tallies
         for allowance in allowances:
-            tally = self._tallies.get(allowance.scope)
+            tally = tallies.get(allowance.scope)
             if tally is None:
-                tally = self._tallies[allowance.scope] = Tally(day_of(now))
+                tally = tallies[allowance.scope] = Tally(day_of(now))
             elif not tally.begins <= now < tally.ends:
                 tally.turn(day_of(now))
+            windows = tally.windows
+            taken.append((tally, windows))
             for budget in allowance.budgets:
-                window = tally.windows[_INDEX[budget.per]]
+                window = windows[_INDEX[budget.per]]
                 check = (allowance.scope, budget, window, tally.day)
                 checks.append(check)
-                if window.spent + window.reserved + worst_pusd > budget.limit_pusd or ended(budget, now):
+                too_much = window.engaged + worst_pusd > budget.limit_pusd
+                if too_much or (budget.until is not None and ended(budget, now)):
                     blocking.append(check)
-            taken.append((tally, tally.windows))
         if blocking and not (beyond and all(admits_cheaper(check[1], now) for check in blocking)):
             self._refuse(blocking, worst_pusd, now)
         for tally, _ in taken:

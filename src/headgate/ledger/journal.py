@@ -119,12 +119,11 @@ class Journal:
 
     def append_all(self, payloads: Sequence[bytes]) -> None:
         """Write records with one write, all of them or none. Raises as `append` does."""
-        size = 0
-        for payload in payloads:
-            length = len(payload)
-            if length > MAX_PAYLOAD:
-                raise ValueError(f"a record of {length} bytes is longer than {MAX_PAYLOAD}")
-            size += HEADER.size + length
+        lengths = [*map(len, payloads)]
+        longest = max(lengths, default=0)
+        if longest > MAX_PAYLOAD:
+            raise ValueError(f"a record of {longest} bytes is longer than {MAX_PAYLOAD}")
+        size = sum(lengths) + len(lengths) * HEADER.size
         with self._guard:
             if self._appended - self._retired + size > self._spool_bytes:
                 raise JournalFull(f"{self._directory}: {self._spool_bytes >> 20} MB wait for the database")

@@ -7,14 +7,14 @@ limiter here keeps its state in this process; one that is shared by several has 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from headgate.errors import GatewayError
 from headgate.ledger.bucket import UNITS, Bucket, Headers, rate_headers
-from headgate.types.policy import Allowance, KeyLimits
+from headgate.types.policy import Allowance
 from headgate.types.principal import NO_LIMITS
 
 REQUESTS = "requests"
@@ -114,33 +114,40 @@ class LimitState(msgspec.Struct, frozen=True, kw_only=True):
 class _Meter:
     """The state of one scope. A bucket exists from the first request that came under such a limit."""
 
-    __slots__ = ("requests", "running", "tokens", "unlimited")
+    __slots__ = ("requests", "running", "tokens")
 
     def __init__(self) -> None:
         self.requests: Bucket | None = None
         self.tokens: Bucket | None = None
         self.running = 0
-        self.unlimited = _Share(self, None, None, 0)
 
-    def share(self, limits: KeyLimits, tokens: int, now: int) -> _Share:
+    def share(self, allowance: Allowance, tokens: int, input_tokens: int, now: int) -> _Share:
         """What a request would take under these limits, which may be others than at the last one."""
-        if limits == NO_LIMITS:
-            return self.unlimited
-        requests = bucket = None
+        limits = allowance.limits
         rpm, tpm = limits.rpm, limits.tpm
+        fits = limits.concurrent is None or self.running < limits.concurrent
+        requests = bucket = None
+        parts = 0
         if rpm is not None:
             requests = self.requests
             if requests is None:
                 requests = self.requests = Bucket(rpm, now)
-            requests.refill(rpm, now)
+            elif requests.limit != rpm:
+                requests.change(rpm)
+            if requests.refill(now) < UNITS:
+                fits = False
         if tpm is not None:
             bucket = self.tokens
             if bucket is None:
                 bucket = self.tokens = Bucket(tpm, now)
-            bucket.refill(tpm, now)
+            elif bucket.limit != tpm:
+                bucket.change(tpm)
             if tokens > tpm:
                 tokens = tpm
-        return _Share(self, requests, bucket, tokens)
+            parts = tokens * UNITS
+            if bucket.refill(now) < parts or input_tokens > tpm:
+                fits = False
+        return _Share(allowance, self, requests, bucket, tokens, parts, fits)
 
     def rested(self, now: int) -> bool:
         """Whether a new meter would be the same as this one."""
@@ -149,43 +156,25 @@ class _Meter:
         )
 
 
-class _Share:
-    """What one request takes of one scope. Its buckets are those whose limits were in force when it came."""
+class _Share(msgspec.Struct, eq=False):
+    """What one request takes of one scope that has limits, and whether there was room for it.
 
-    __slots__ = ("bucket", "meter", "parts", "requests", "tokens")
+    Its buckets are those whose limits were in force when it came; `parts` are its tokens in parts of a bucket.
+    """
 
-    def __init__(self, meter: _Meter, requests: Bucket | None, bucket: Bucket | None, tokens: int) -> None:
-        self.meter = meter
-        self.requests = requests
-        self.bucket = bucket
-        self.tokens = tokens
-        self.parts = tokens * UNITS
+    allowance: Allowance
+    meter: _Meter
+    requests: Bucket | None
+    bucket: Bucket | None
+    tokens: int
+    parts: int
+    fits: bool
 
-    def fits(self, limits: KeyLimits, input_tokens: int) -> bool:
-        if limits.concurrent is not None and self.meter.running >= limits.concurrent:
-            return False
-        if self.requests is not None and self.requests.level < UNITS:
-            return False
-        bucket = self.bucket
-        return bucket is None or (bucket.level >= self.parts and input_tokens <= bucket.limit)
-
-    def take(self) -> None:
-        self.meter.running += 1
-        if self.requests is not None:
-            self.requests.level -= UNITS
-        if self.bucket is not None:
-            self.bucket.level -= self.parts
-
-    def settle(self, tokens: int, now: int) -> None:
-        self.meter.running -= 1
-        if self.bucket is not None:
-            self.bucket.give_back(self.tokens - tokens, now)
-
-    def waits(self, limits: KeyLimits, input_tokens: int) -> Iterable[tuple[int | None, str, int]]:
+    def waits(self, input_tokens: int) -> Iterable[tuple[int | None, str, int]]:
         """How long each limit that is reached keeps the request out, None for ever; which it is, and its value."""
-        requests, bucket = self.requests, self.bucket
-        if limits.concurrent is not None and self.meter.running >= limits.concurrent:
-            yield CONCURRENT_WAIT_NS if limits.concurrent > 0 else None, CONCURRENT, limits.concurrent
+        requests, bucket, concurrent = self.requests, self.bucket, self.allowance.limits.concurrent
+        if concurrent is not None and self.meter.running >= concurrent:
+            yield CONCURRENT_WAIT_NS if concurrent > 0 else None, CONCURRENT, concurrent
         if requests is not None and requests.level < UNITS:
             yield requests.wait_ns(1) if requests.limit > 0 else None, REQUESTS, requests.limit
         if bucket is not None and input_tokens > bucket.limit:
@@ -194,27 +183,30 @@ class _Share:
             yield bucket.wait_ns(self.tokens) if bucket.limit > 0 else None, TOKENS, bucket.limit
 
 
-class _Hold:
-    __slots__ = ("_clock", "_open", "_taken")
+class _Hold(msgspec.Struct, eq=False):
+    """A request counts as running in every scope, and has a share of those with limits."""
 
-    def __init__(self, taken: list[_Share], clock: Callable[[], int]) -> None:
-        self._taken = taken
-        self._clock = clock
-        self._open = True
+    _meters: list[_Meter]
+    _shares: list[_Share]
+    _clock: Callable[[], int]
+    _open: bool = True
 
     def settle(self, tokens: int) -> None:
         if not self._open:
             return
         self._open = False
+        for meter in self._meters:
+            meter.running -= 1
         now = self._clock()
-        for share in self._taken:
-            share.settle(tokens, now)
+        for share in self._shares:
+            if share.bucket is not None:
+                share.bucket.give_back(share.tokens - tokens, now)
 
     def release(self) -> None:
         self.settle(0)
 
     def headers(self) -> Headers:
-        return _headers(self._taken, self._clock())
+        return _headers(self._shares, self._clock())
 
 
 class MemoryLimiter:
@@ -226,23 +218,29 @@ class MemoryLimiter:
 
     async def reserve(self, allowances: tuple[Allowance, ...], tokens: int, input_tokens: int = 0) -> LimitHold:
         now = self._clock()
-        meters = self._meters
-        taken: list[_Share] = []
+        known = self._meters
+        meters: list[_Meter] = []
+        shares: list[_Share] = []
         fits = True
         for allowance in allowances:
-            meter = meters.get(allowance.scope)
+            meter = known.get(allowance.scope)
             if meter is None:
-                meter = meters[allowance.scope] = _Meter()
-            limits = allowance.limits
-            share = meter.share(limits, tokens, now)
-            if share is not meter.unlimited:
-                fits = fits and share.fits(limits, input_tokens)
-            taken.append(share)
+                meter = known[allowance.scope] = _Meter()
+            meters.append(meter)
+            if allowance.limits != NO_LIMITS:
+                share = meter.share(allowance, tokens, input_tokens, now)
+                shares.append(share)
+                fits = fits and share.fits
         if not fits:
-            raise _reached(allowances, taken, input_tokens, now)
-        for share in taken:
-            share.take()
-        return _Hold(taken, self._clock)
+            raise _reached(shares, input_tokens, now)
+        for meter in meters:
+            meter.running += 1
+        for share in shares:
+            if share.requests is not None:
+                share.requests.level -= UNITS
+            if share.bucket is not None:
+                share.bucket.level -= share.parts
+        return _Hold(meters, shares, self._clock)
 
     def forget(self, scopes_in_use: Collection[str]) -> None:
         """Drop the meters of all other scopes, but for those a request still runs on or that are not full again.
@@ -270,28 +268,28 @@ class MemoryLimiter:
         )
 
 
-def _headers(taken: Iterable[_Share], now: int) -> Headers:
+def _headers(shares: Iterable[_Share], now: int) -> Headers:
     requests = tokens = None
-    for share in taken:
+    for share in shares:
         mine = share.requests
         if mine is not None:
-            level = mine.refill(mine.limit, now)
+            level = mine.refill(now)
             if requests is None or level < requests.level:
                 requests = mine
         mine = share.bucket
         if mine is not None:
-            level = mine.refill(mine.limit, now)
+            level = mine.refill(now)
             if tokens is None or level < tokens.level:
                 tokens = mine
     return rate_headers(requests, tokens)
 
 
-def _reached(allowances: tuple[Allowance, ...], taken: list[_Share], input_tokens: int, now: int) -> LimitReached:
+def _reached(shares: Sequence[_Share], input_tokens: int, now: int) -> LimitReached:
     """The refusal by whichever limit has room last: whoever waits for that one waits once."""
     refusals = [
-        (wait_ns, allowance.scope, limit, value)
-        for allowance, share in zip(allowances, taken, strict=True)
-        for wait_ns, limit, value in share.waits(allowance.limits, input_tokens)
+        (wait_ns, share.allowance.scope, limit, value)
+        for share in shares
+        for wait_ns, limit, value in share.waits(input_tokens)
     ]
     wait_ns, scope, limit, value = max(refusals, key=lambda refusal: (refusal[0] is None, refusal[0] or 0))
-    return LimitReached(scope, limit, value, wait_ns, _headers(taken, now))
+    return LimitReached(scope, limit, value, wait_ns, _headers(shares, now))

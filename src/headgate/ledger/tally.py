@@ -41,6 +41,12 @@ class Window:
     def reserved(self) -> int:
         return self._sums.reserved + self._reserved
 
+    @property
+    def engaged(self) -> int:
+        """What is spent and what is set aside."""
+        sums = self._sums
+        return sums.spent + sums.reserved + self._spent + self._reserved
+
     def book(self, pusd: int, released: int) -> None:
         """Count a cost, and what is no longer set aside, for this window alone."""
         self._spent += pusd

@@ -1,7 +1,8 @@
 """What the ledger keeps of a request: an entry, and a row for each attempt.
 
 Both are what the journal holds, as MessagePack arrays, and so are `Usage` and `Cost` in them: fields are only ever
-added, at the end and with a default.
+added, at the end and with a default. Values of values are never part of a cycle, so the collector need not look at them
+(`gc=False`): a batch on its way into the database is thousands of them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Outcome(StrEnum):
     DISCONNECTED = "disconnected"  # the client left first
 
 
-class AttemptRow(msgspec.Struct, frozen=True, array_like=True):
+class AttemptRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One send to one deployment. Times are microseconds since the request arrived; None for what did not happen.
 
     `result` is `success`, a fault class, or `cancelled`; `status` the provider's HTTP status when it sent one.
@@ -46,7 +47,7 @@ class AttemptRow(msgspec.Struct, frozen=True, array_like=True):
     cost: Cost
 
 
-class Planned(msgspec.Struct, frozen=True, array_like=True):
+class Planned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A candidate of a plan: cost in pico-dollars and time in seconds as they were expected, None for unknown."""
 
     deployment: str
@@ -57,7 +58,7 @@ class Planned(msgspec.Struct, frozen=True, array_like=True):
     health: str
 
 
-class PlanRow(msgspec.Struct, frozen=True, array_like=True):
+class PlanRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the ledger keeps of a plan: candidates in order, and dropped deployments, each with the reason.
 
     `policy` is the one that was applied, empty where a record does not say.
@@ -77,7 +78,7 @@ class PlanRow(msgspec.Struct, frozen=True, array_like=True):
         }
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request of an authenticated client.
 
     `at_us` is when it arrived, in Unix microseconds. `status` is the HTTP status the client got (499 when it left

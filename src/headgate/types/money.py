@@ -11,7 +11,7 @@ PUSD_PER_USD = 10**12
 TOKENS_PER_MTOK = 10**6
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """USD for a million tokens of each class, as exact integers of pico-dollars; None is unknown, never zero.
 
     A class without a price of its own costs what its side costs: input, or output.
@@ -112,7 +112,7 @@ class CostSource(StrEnum):
     UNKNOWN = "unknown"  # no price, or no counts
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Cost(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What an attempt cost, in pico-dollars. `pusd` is the figure that counts; None is unknown, never zero.
 
     `computed_pusd` and `reported_pusd` are kept beside it; `disagree` when they differ by more than 1 %.

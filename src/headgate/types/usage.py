@@ -10,7 +10,7 @@ USUAL_TIERS = frozenset({"auto", "default", "standard", "on_demand"})
 _MAX_TIER_CHARACTERS = 32
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Tokens by class. Classes are disjoint: the input a provider bills in full is `input`, what it read from its
     prompt cache is `cached_input`, spoken input is `audio_input`; `reasoning` is not contained in `output`.
 
@@ -41,7 +41,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     @property
     def tokens(self) -> int:
-        return self.prompt_tokens + self.completion_tokens
+        entered = self.input + self.cached_input + self.cache_write + self.audio_input
+        return entered + self.output + self.reasoning + self.audio_output
 
 
 def service_tier(named: object) -> str | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.catalog.cost import MAX_COST_PUSD, reckon, worst_case_pusd
-from headgate.types.deployment import DOCUMENT, Offer
+from headgate.catalog.cost import MAX_COST_PUSD, reckon, worst_case_pusd, worst_of
+from headgate.catalog.estimate import Writing
+from headgate.types.deployment import DOCUMENT, Candidate, Offer
 from headgate.types.money import Change, Cost, CostSource, Price, Terms, Tier, Window
 from headgate.types.usage import Usage
 from tests.unit.catalog.test_cost import CLASSES, INPUT
+from tests.unit.routing.snapshots import candidate
 
 M = 10**6
 """Pico-dollars for a million tokens that make one a token."""
@@ -257,6 +260,36 @@ def test_the_worst_case_covers_whatever_a_request_within_its_bounds_costs(
         usual = reckon(sold, Usage(**used), at).computed_pusd
         assert usual is not None
         assert worst >= usual
+
+
+def sold_at(base: Price, terms: Terms | None, longest: int | None) -> Candidate:
+    made = candidate()
+    sold = msgspec.structs.replace(made.deployment.offer, price=base, terms=terms, max_output_tokens=longest)
+    return msgspec.structs.replace(made, deployment=msgspec.structs.replace(made.deployment, offer=sold))
+
+
+@given(
+    st.lists(
+        st.builds(
+            sold_at,
+            st.builds(Price, **SOME),
+            st.none() | TERMS,
+            st.sampled_from([None, 100, 500]),
+        ),
+        max_size=4,
+    ),
+    COUNT,
+    st.builds(Writing, st.integers(0, 3), st.none() | COUNT),
+    st.sampled_from([None, "priority", "flex"]),
+)
+def test_the_worst_of_several_is_that_of_the_dearest_of_those_whose_price_is_known(
+    several: list[Candidate], entered: int, asked: Writing, tier: str | None
+) -> None:
+    offers = [one.deployment.offer for one in several]
+    each = [worst_case_pusd(sold, entered, asked.bound(sold), tier) for sold in offers]
+    worst, unpriced = worst_of(several, entered, asked, tier)
+    assert worst == max((pusd for pusd in each if pusd is not None), default=None)
+    assert unpriced == [place for place, pusd in enumerate(each) if pusd is None]
 
 
 @given(OFFERS, USED, st.sampled_from(CLASSES), COUNT, st.floats(0, 2e9))

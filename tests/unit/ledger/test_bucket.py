@@ -53,8 +53,8 @@ def test_many_small_refills_are_the_same_as_one_big_one(limit: int, steps: list[
     now = 0
     for step in steps:
         now += step
-        stepped.refill(limit, now)
-    leaped.refill(limit, now)
+        stepped.refill(now)
+    leaped.refill(now)
     assert stepped.level == leaped.level
     assert Fraction(leaped.level, UNITS) == min(Fraction(limit), -limit + Fraction(now * limit, 60 * SECOND))
 
@@ -75,24 +75,36 @@ def test_what_is_given_back_never_fills_it_beyond_its_limit() -> None:
 
 def test_a_limit_that_falls_clips_the_level_and_one_that_rises_gives_nothing_at_once() -> None:
     bucket = Bucket(100, 0)
-    assert bucket.refill(40, 0) == 40 * UNITS
-    assert bucket.refill(1000, 0) == 40 * UNITS
-    assert bucket.refill(1000, 6 * SECOND // 100) == 41 * UNITS
+    bucket.change(40)
+    assert bucket.refill(0) == 40 * UNITS
+    bucket.change(1000)
+    assert bucket.refill(0) == 40 * UNITS
+    assert bucket.refill(6 * SECOND // 100) == 41 * UNITS
 
 
 def test_a_clock_set_back_neither_adds_nor_takes() -> None:
     bucket = Bucket(60, 100 * SECOND)
     bucket.give_back(-60, 100 * SECOND)
-    assert bucket.refill(60, 40 * SECOND) == 0
-    assert bucket.refill(60, 45 * SECOND) == 5 * UNITS
+    assert bucket.refill(40 * SECOND) == 0
+    assert bucket.refill(45 * SECOND) == 5 * UNITS
 
 
 def test_a_limit_of_nothing_in_debt_is_told_without_a_division() -> None:
     bucket = Bucket(10, 0)
     bucket.give_back(-20, 0)
-    bucket.refill(0, SECOND)
+    bucket.change(0)
+    bucket.refill(SECOND)
     assert dict(rate_headers(None, bucket)) == {
         b"x-ratelimit-limit-tokens": b"0",
         b"x-ratelimit-remaining-tokens": b"0",
         b"x-ratelimit-reset-tokens": b"0s",
     }
+
+
+@given(st.integers(1, 10**10), st.integers(-(10**12), 10**12), st.integers(0, 10**12))
+def test_headers_tell_when_the_bucket_is_full_again(limit: int, taken: int, after: int) -> None:
+    bucket = Bucket(limit, 0)
+    bucket.give_back(-taken, 0)
+    bucket.refill(after)
+    told = dict(rate_headers(bucket, None))[b"x-ratelimit-reset-requests"]
+    assert told == bucket.told_reset() == render_duration(bucket.wait_ns(limit))

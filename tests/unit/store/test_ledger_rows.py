@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from headgate.store.engine import Store
 from headgate.store.errors import BadValue
+from headgate.store.ledger_insert import rows_in_next
 from headgate.store.ledger_query import By, Filters, Sum
 from headgate.types.entry import Entry, Outcome
 from headgate.types.money import Cost, CostSource, Price
@@ -324,3 +325,16 @@ def test_a_request_takes_less_than_a_kilobyte_on_disk(store: Store) -> None:
         store.ledger.add(made[start : start + 250])
     store.close()
     assert os.path.getsize(str(store.engine.url.database)) / count < 1024
+
+
+def test_rows_go_in_statements_of_few_lengths_however_many_there_are() -> None:
+    lengths: set[int] = set()
+    for count in range(1, 600):
+        left = count
+        while left:
+            rows = rows_in_next(left)
+            assert 0 < rows <= left
+            lengths.add(rows)
+            left -= rows
+    assert max(lengths) == 256
+    assert 2 * len(lengths) < 120  # for two tables; the driver keeps 128 statements
