@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from operator import attrgetter
 
 import msgspec
 
-from headgate.routing.facts import Facts
+from headgate.routing.facts import Facts, Ratio
 from headgate.routing.preferences import too_dear
 from headgate.routing.requirements import Extent, overlong
-from headgate.routing.score import Size, expected_cost, expected_time, least_cost
+from headgate.routing.score import Size, expected_cost, least_cost
 from headgate.routing.shortlist import Group, Option, Shortlist
 from headgate.types.policy import Order
 from headgate.types.request import Dropped, Figures, Plan
@@ -52,7 +53,9 @@ ROOMY = 2.0
 
 KNOWN, DOUBTFUL, UNKNOWN = range(3)
 
-Key = tuple[float, ...]
+Costs = tuple[int, int, float, int]
+"""Doubtful prices come behind known ones and unknown ones behind both. Then the cost, chance, the place as written."""
+
 Sold = tuple[int, str]
 """An offer and the id to send: what candidates share that differ in their credential alone."""
 
@@ -95,7 +98,8 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Scored(msgspec.Struct, frozen=True, eq=False):
-    """A candidate with what the order is made from. `doubt` is whether it may turn out unable."""
+    """A candidate with what the order is made from. `doubt` is whether it may turn out unable, `first` whether it has
+    retired, keeps failing, is at its limits."""
 
     option: Option
     figures: Figures
@@ -104,6 +108,15 @@ class Scored(msgspec.Struct, frozen=True, eq=False):
     doubt: bool
     time: float
     chance: float
+    costs: Costs
+
+
+# In C: a key is made for every candidate of every request.
+_BY_COST = attrgetter("first", "doubt", "option.rank", "costs")
+_BY_TIME = attrgetter("first", "doubt", "option.rank", "time", "costs")
+_BY_CHANCE = attrgetter("first", "option.rank", "chance")
+_candidate_of = attrgetter("option.candidate")
+_figures_of = attrgetter("figures")
 
 
 def plan(shortlist: Shortlist, asked: Asked) -> Plan:
@@ -112,8 +125,10 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
     chosen: list[Scored] = []
     groups: list[Group] = []
     written = asked.written
+    applied: Order | None = None
     for group in shortlist.groups:
         order = asked.order_of(group)
+        applied = applied or order
         scored = _scored(group, order, asked, written, dropped)
         if len(scored) > 1:
             scored = _in_order(scored, order, asked)
@@ -125,11 +140,11 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
         dropped += [Dropped(one.option.candidate.deployment.name, "no fallback is allowed") for one in chosen[1:]]
         del chosen[1:]
     return Plan(
-        candidates=tuple([one.option.candidate for one in chosen]),
+        candidates=tuple(map(_candidate_of, chosen)),
         dropped=tuple(dropped),
-        figures=tuple([one.figures for one in chosen]),
+        figures=tuple(map(_figures_of, chosen)),
         routes=tuple([group.route for group in groups[: len(chosen)]]),
-        order=asked.order_of(shortlist.groups[0]) if shortlist.groups else Order.CHEAPEST,
+        order=applied or Order.CHEAPEST,
         tokens=chosen[0].size.prompt + written if chosen else 0,
     )
 
@@ -142,39 +157,49 @@ def _live_first(chosen: list[Scored], groups: list[Group]) -> tuple[list[Scored]
 
 def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: list[Dropped]) -> list[Scored]:
     found: list[Scored] = []
-    extent, now = asked.extent, asked.now
-    most = extent.tokens(ROOMY) + (extent.each or 0)
+    extent, at, now = asked.extent, asked.at, asked.now
+    each = extent.each
+    most = extent.tokens(ROOMY) + (each or 0)
     known = _best_known(group) if group.shares else None
     draws = group.shares or order is Order.WEIGHTED
+    density: Ratio | None = None
     for option in group.options:
         candidate, facts = option.candidate, option.facts
         deployment = candidate.deployment
         offer = deployment.offer
-        learned = _learned(option)
+        if option.density is not density:
+            # Those of the same model share it, and with it the size of the request.
+            density = option.density
+            learned = density.value if density.weight >= ENOUGH else None
+            size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, at, asked.tier)
         doubt = bool(option.unsure)
         longest = offer.max_output_tokens
-        if option.holds < most or (longest is not None and extent.each is not None and extent.each > longest):
+        if option.holds < most or (each is not None and longest is not None and each > longest):
             reason, may_be_long = overlong(offer, extent, learned)
             if reason is not None:
                 dropped.append(Dropped(deployment.name, reason))
                 continue
             doubt = doubt or may_be_long
-        size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, asked.at, asked.tier)
         if option.limits is not None and (reason := too_dear(offer, option.limits, size)) is not None:
             dropped.append(Dropped(deployment.name, reason))
             continue
         seen = facts if known is None else known[id(offer), candidate.upstream_id]
-        cost, time = expected_cost(offer, size, seen, now), expected_time(size, seen)
+        cost, time = expected_cost(offer, size, seen, now), seen.expected_s(written)
         room = facts.has_room(size.prompt + written, deployment.upstream.concurrent, now)
         figures = Figures(cost, time, facts.health(room=room), option.unsure)
         if time is None:
             # Optimistic for whoever comes first; until that one knows more, nobody follows.
             just_failed = facts.failures and now - facts.failed_at < EXPLORE_EVERY_S
             time = math.inf if facts.in_flight or just_failed else 0.0
-        retired = offer.retired or (offer.retires_s is not None and offer.retires_s <= asked.at)
+        retired = offer.retired or (offer.retires_s is not None and offer.retires_s <= at)
         chance = _chance(asked.draw(), candidate.weight * deployment.credential.weight) if draws else 0.0
         rests = asked.rests and facts.failures > 0 and facts.rests(now, deployment.upstream.health)
-        found.append(Scored(option, figures, size, (retired, rests, not room), doubt, time, chance))
+        costs = (
+            (UNKNOWN, 0, chance, option.place)
+            if cost is None
+            else (DOUBTFUL if offer.unconfirmed else KNOWN, cost, chance, option.place)
+        )
+        found.append(Scored(option, figures, size, (retired, rests, not room), doubt, time, chance, costs))
     return found
 
 
@@ -193,39 +218,22 @@ def _best_known(group: Group) -> dict[Sold, Facts]:
 
 def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
     if order is Order.WEIGHTED:
-        return sorted(scored, key=lambda one: (*one.first, one.option.rank, one.chance))
+        return sorted(scored, key=_BY_CHANCE)
     if order is Order.ORDERED:
         places = _written_places(scored)
         return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_sold_as(one)], one.chance))
     limit = math.inf
     if order is Order.CHEAPEST:
-        scored = sorted(scored, key=_by_cost)
+        scored = sorted(scored, key=_BY_COST)
     elif order is Order.FASTEST:
-        scored = sorted(scored, key=_by_time)
+        scored = sorted(scored, key=_BY_TIME)
         limit = scored[0].time
     else:
         best = min((one.first, one.doubt) for one in scored)
         limit = min(one.time for one in scored if (one.first, one.doubt) == best) * BALANCE
-        scored = sorted(scored, key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, *_cost(one)))
+        scored = sorted(scored, key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, one.costs))
     _explore(scored, order, limit, asked)
     return scored
-
-
-def _by_cost(one: Scored) -> Key:
-    return (*one.first, one.doubt, one.option.rank, *_cost(one))
-
-
-def _by_time(one: Scored) -> Key:
-    return (*one.first, one.doubt, one.option.rank, one.time, *_cost(one))
-
-
-def _cost(one: Scored) -> Key:
-    """Doubtful prices come behind known ones and unknown ones behind both."""
-    cost = one.figures.cost_pusd
-    if cost is None:
-        return UNKNOWN, 0, one.chance, one.option.place
-    offer = one.option.candidate.deployment.offer
-    return DOUBTFUL if offer.unconfirmed else KNOWN, cost, one.chance, one.option.place
 
 
 def _written_places(scored: list[Scored]) -> dict[Sold, int]:
@@ -294,8 +302,3 @@ def _promises(one: Scored, best: Scored, order: Order, limit: float, now: float)
 
 def _ratio(one: float | None, other: float | None) -> float:
     return one / other if one is not None and other else 1.0
-
-
-def _learned(option: Option) -> float | None:
-    density = option.density
-    return density.value if density.above.weight >= ENOUGH else None
