@@ -158,8 +158,8 @@ def _live_first(chosen: list[Scored], groups: list[Group]) -> tuple[list[Scored]
 def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: list[Dropped]) -> list[Scored]:
     found: list[Scored] = []
     extent, at, now = asked.extent, asked.at, asked.now
-    each = extent.each
-    most = extent.tokens(ROOMY) + (each or 0)
+    each = extent.each or 0
+    most = extent.tokens(ROOMY) + each
     known = _best_known(group) if group.shares else None
     draws = group.shares or order is Order.WEIGHTED
     density: Ratio | None = None
@@ -168,13 +168,13 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
         deployment = candidate.deployment
         offer = deployment.offer
         if option.density is not density:
-            # Those of the same model share it, and with it the size of the request.
+            # Candidates of the same model share it, and with it the size of the request.
             density = option.density
             learned = density.value if density.weight >= ENOUGH else None
             size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, at, asked.tier)
+            tokens = size.prompt + written
         doubt = bool(option.unsure)
-        longest = offer.max_output_tokens
-        if option.holds < most or (each is not None and longest is not None and each > longest):
+        if option.holds < most or option.writes < each:
             reason, may_be_long = overlong(offer, extent, learned)
             if reason is not None:
                 dropped.append(Dropped(deployment.name, reason))
@@ -185,13 +185,12 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
             continue
         seen = facts if known is None else known[id(offer), candidate.upstream_id]
         cost, time = expected_cost(offer, size, seen, now), seen.expected_s(written)
-        room = facts.has_room(size.prompt + written, deployment.upstream.concurrent, now)
+        room = facts.has_room(tokens, deployment.upstream.concurrent, now)
         figures = Figures(cost, time, facts.health(room=room), option.unsure)
         if time is None:
             # Optimistic for whoever comes first; until that one knows more, nobody follows.
             just_failed = facts.failures and now - facts.failed_at < EXPLORE_EVERY_S
             time = math.inf if facts.in_flight or just_failed else 0.0
-        retired = offer.retired or (offer.retires_s is not None and offer.retires_s <= at)
         chance = _chance(asked.draw(), candidate.weight * deployment.credential.weight) if draws else 0.0
         rests = asked.rests and facts.failures > 0 and facts.rests(now, deployment.upstream.health)
         costs = (
@@ -199,7 +198,9 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
             if cost is None
             else (DOUBTFUL if offer.unconfirmed else KNOWN, cost, chance, option.place)
         )
-        found.append(Scored(option, figures, size, (retired, rests, not room), doubt, time, chance, costs))
+        found.append(
+            Scored(option, figures, size, (option.retires_s <= at, rests, not room), doubt, time, chance, costs)
+        )
     return found
 
 

@@ -105,18 +105,21 @@ class Planner:
         )
 
     def _shortlist(self, snapshot: Snapshot, envelope: Envelope) -> Shortlist | None:
-        wanted = Wanted(envelope.operation, envelope.requires, envelope.preferences)
-        if len(envelope.model) > LONGEST_NAME or not _is_worth_keeping(wanted.preferences):
+        model, preferences = envelope.model, envelope.preferences
+        wanted = Wanted(envelope.operation, envelope.requires, preferences)
+        if len(model) > LONGEST_NAME or not (preferences is None or _is_worth_keeping(preferences)):
             return self._make(snapshot, envelope, wanted)
         known = self._known.get(snapshot)
         if known is None:
             known = self._known[snapshot] = {}
-        key = envelope.model, wanted
-        if key not in known:
+        key = model, wanted
+        try:
+            return known[key]
+        except KeyError:
             if len(known) >= MOST_SHORTLISTS:
                 known.clear()
-            known[key] = self._make(snapshot, envelope, wanted)
-        return known[key]
+            made = known[key] = self._make(snapshot, envelope, wanted)
+            return made
 
     def _make(self, snapshot: Snapshot, envelope: Envelope, wanted: Wanted) -> Shortlist | None:
         names = (envelope.model, *(wanted.preferences.models if wanted.preferences is not None else ()))
@@ -157,9 +160,7 @@ def _escapes(text: bytes) -> int:
     return sample.count(_ESCAPE) * len(text) // len(sample)
 
 
-def _is_worth_keeping(preferences: Preferences | None) -> bool:
-    if preferences is None:
-        return True
+def _is_worth_keeping(preferences: Preferences) -> bool:
     quantizations = preferences.quantizations or ()
     listed = (preferences.models, preferences.order, preferences.only, preferences.ignore, quantizations)
     return not preferences.require_parameters and sum(map(len, listed)) <= MOST_NAMES

@@ -16,7 +16,7 @@ FACTOR_HALF_LIFE_S = 1_800.0
 _LEAST_FACTOR, _MOST_FACTOR = 0.1, 1_000.0
 
 
-class Size(msgspec.Struct, frozen=True):
+class Size(msgspec.Struct, frozen=True, gc=False):
     """How large a request is expected to be: tokens of prompt, and of all its answers together.
 
     `at` is when, in Unix seconds; `tier` the service tier it asks for by name.

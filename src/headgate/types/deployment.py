@@ -140,17 +140,20 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=True):
-    """Offer + credential + where to call it. Compared by identity: one object per snapshot."""
+    """Offer + credential + where to call it. Compared by identity: one object per snapshot.
+
+    `name` is `provider/upstream-id`, with `#credential` when it is not the only one.
+    """
 
     offer: Offer
     credential: Credential
     upstream: Upstream
+    name: str = ""
 
-    @property
-    def name(self) -> str:
-        """`provider/upstream-id`, with `#credential` when it is not the only one."""
+    def __post_init__(self) -> None:
+        # Put together once: the record of every request names every candidate.
         suffix = "" if self.credential.name == "default" else f"#{self.credential.name}"
-        return f"{self.upstream.provider}/{self.offer.upstream_id}{suffix}"
+        force_setattr(self, "name", f"{self.upstream.provider}/{self.offer.upstream_id}{suffix}")
 
 
 class Candidate(msgspec.Struct, frozen=True):
