@@ -246,12 +246,10 @@ class Facts:
 
         A reply may have been written before the requests that now run were counted, so these are set aside.
         """
-        running = self.in_flight
-        if concurrent is not None and running >= concurrent:
+        if concurrent is not None and self.in_flight >= concurrent:
             return False
-        requests, left = self.requests, self.tokens
-        return (now >= requests.until or requests.amount >= running + 1) and (
-            now >= left.until or left.amount >= tokens
+        return (now >= self.requests.until or self.requests.amount >= self.in_flight + 1) and (
+            now >= self.tokens.until or self.tokens.amount >= tokens
         )
 
     def expected_s(self, tokens: float) -> float | None:

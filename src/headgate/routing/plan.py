@@ -134,7 +134,7 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
             scored = _in_order(scored, order, asked)
         chosen += scored
         groups += [group] * len(scored)
-    if len(groups) > 1 and groups[0] is not groups[-1]:
+    if len(shortlist.groups) > 1:
         chosen, groups = _live_first(chosen, groups)
     if asked.first_only:
         dropped += [Dropped(one.option.candidate.deployment.name, "no fallback is allowed") for one in chosen[1:]]
@@ -218,17 +218,17 @@ def _best_known(group: Group) -> dict[Sold, Facts]:
 
 
 def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
-    if order is Order.WEIGHTED:
-        return sorted(scored, key=_BY_CHANCE)
-    if order is Order.ORDERED:
-        places = _written_places(scored)
-        return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_sold_as(one)], one.chance))
-    limit = math.inf
     if order is Order.CHEAPEST:
+        limit = math.inf
         scored = sorted(scored, key=_BY_COST)
     elif order is Order.FASTEST:
         scored = sorted(scored, key=_BY_TIME)
         limit = scored[0].time
+    elif order is Order.WEIGHTED:
+        return sorted(scored, key=_BY_CHANCE)
+    elif order is Order.ORDERED:
+        places = _written_places(scored)
+        return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_sold_as(one)], one.chance))
     else:
         best = min((one.first, one.doubt) for one in scored)
         limit = min(one.time for one in scored if (one.first, one.doubt) == best) * BALANCE

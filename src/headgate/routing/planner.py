@@ -105,21 +105,20 @@ class Planner:
         )
 
     def _shortlist(self, snapshot: Snapshot, envelope: Envelope) -> Shortlist | None:
-        model, preferences = envelope.model, envelope.preferences
-        wanted = Wanted(envelope.operation, envelope.requires, preferences)
-        if len(model) > LONGEST_NAME or not (preferences is None or _is_worth_keeping(preferences)):
-            return self._make(snapshot, envelope, wanted)
         known = self._known.get(snapshot)
         if known is None:
             known = self._known[snapshot] = {}
-        key = model, wanted
+        wanted = Wanted(envelope.operation, envelope.requires, envelope.preferences)
+        key = envelope.model, wanted
         try:
             return known[key]
         except KeyError:
+            made = self._make(snapshot, envelope, wanted)
+        if len(envelope.model) <= LONGEST_NAME and _is_worth_keeping(envelope.preferences):
             if len(known) >= MOST_SHORTLISTS:
                 known.clear()
-            made = known[key] = self._make(snapshot, envelope, wanted)
-            return made
+            known[key] = made
+        return made
 
     def _make(self, snapshot: Snapshot, envelope: Envelope, wanted: Wanted) -> Shortlist | None:
         names = (envelope.model, *(wanted.preferences.models if wanted.preferences is not None else ()))
@@ -160,7 +159,9 @@ def _escapes(text: bytes) -> int:
     return sample.count(_ESCAPE) * len(text) // len(sample)
 
 
-def _is_worth_keeping(preferences: Preferences) -> bool:
+def _is_worth_keeping(preferences: Preferences | None) -> bool:
+    if preferences is None:
+        return True
     quantizations = preferences.quantizations or ()
     listed = (preferences.models, preferences.order, preferences.only, preferences.ignore, quantizations)
     return not preferences.require_parameters and sum(map(len, listed)) <= MOST_NAMES
