@@ -29,7 +29,7 @@ def plan_row(made: Plan) -> PlanRow:
                 for one, figures in zip(made.candidates[:MOST_TOLD], made.figures, strict=False)
             ]
         ),
-        tuple([(one.deployment, one.reason) for one in made.dropped[:MOST_TOLD]]),
+        tuple([(one.deployment, one.reason) for one in made.dropped[:MOST_TOLD]]) if made.dropped else (),
         str(made.order),
     )
 

@@ -53,8 +53,13 @@ ROOMY = 2.0
 
 KNOWN, DOUBTFUL, UNKNOWN = range(3)
 
-Costs = tuple[int, int, float, int]
-"""Doubtful prices come behind known ones and unknown ones behind both. Then the cost, chance, the place as written."""
+Key = tuple[tuple[bool, bool, bool], bool, int, tuple[int, int, float, int]]
+"""What the cheapest come first by, and with something put in between the others too.
+
+Whether it has retired, keeps failing, is at its limits; whether it may turn out unable; the rank the request gives it.
+Then how well its price is known (doubtful ones come behind known ones and unknown ones behind both), the cost, chance,
+the place as written.
+"""
 
 Sold = tuple[int, str]
 """An offer and the id to send: what candidates share that differ in their credential alone."""
@@ -90,33 +95,20 @@ class Asked(msgspec.Struct, frozen=True):
             each = extent.each
         return int(each * extent.answers)
 
-    def order_of(self, group: Group) -> Order:
-        """The policy by which the candidates of a group are put in order."""
-        if group.fixed:
-            return group.order
-        return self.order or (group.order if group.named else None) or self.default or group.order
-
 
 class Scored(msgspec.Struct, frozen=True, eq=False):
-    """A candidate with what the order is made from. `doubt` is whether it may turn out unable, `first` whether it has
-    retired, keeps failing, is at its limits."""
+    """A candidate with what the order is made from."""
 
     option: Option
     figures: Figures
     size: Size
-    first: tuple[bool, bool, bool]
-    doubt: bool
     time: float
     chance: float
-    costs: Costs
+    key: Key
 
 
-# In C: a key is made for every candidate of every request.
-_BY_COST = attrgetter("first", "doubt", "option.rank", "costs")
-_BY_TIME = attrgetter("first", "doubt", "option.rank", "time", "costs")
-_BY_CHANCE = attrgetter("first", "option.rank", "chance")
-_candidate_of = attrgetter("option.candidate")
-_figures_of = attrgetter("figures")
+# A function of Python would take twice as long, and most plans are sorted by it.
+_key_of = attrgetter("key")
 
 
 def plan(shortlist: Shortlist, asked: Asked) -> Plan:
@@ -127,7 +119,9 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
     written = asked.written
     applied: Order | None = None
     for group in shortlist.groups:
-        order = asked.order_of(group)
+        order = group.order
+        if not group.fixed:
+            order = asked.order or (order if group.named else None) or asked.default or order
         applied = applied or order
         scored = _scored(group, order, asked, written, dropped)
         if len(scored) > 1:
@@ -140,9 +134,9 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
         dropped += [Dropped(one.option.candidate.deployment.name, "no fallback is allowed") for one in chosen[1:]]
         del chosen[1:]
     return Plan(
-        candidates=tuple(map(_candidate_of, chosen)),
+        candidates=tuple([one.option.candidate for one in chosen]),
         dropped=tuple(dropped),
-        figures=tuple(map(_figures_of, chosen)),
+        figures=tuple([one.figures for one in chosen]),
         routes=tuple([group.route for group in groups[: len(chosen)]]),
         order=applied or Order.CHEAPEST,
         tokens=chosen[0].size.prompt + written if chosen else 0,
@@ -151,7 +145,7 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
 
 def _live_first(chosen: list[Scored], groups: list[Group]) -> tuple[list[Scored], list[Group]]:
     """Candidates and their groups with the retired ones last, else in the order they have."""
-    places = sorted(range(len(chosen)), key=lambda place: chosen[place].first[0])
+    places = sorted(range(len(chosen)), key=lambda place: chosen[place].key[0][0])
     return [chosen[place] for place in places], [groups[place] for place in places]
 
 
@@ -193,14 +187,10 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
             time = math.inf if facts.in_flight or just_failed else 0.0
         chance = _chance(asked.draw(), candidate.weight * deployment.credential.weight) if draws else 0.0
         rests = asked.rests and facts.failures > 0 and facts.rests(now, deployment.upstream.health)
-        costs = (
-            (UNKNOWN, 0, chance, option.place)
-            if cost is None
-            else (DOUBTFUL if offer.unconfirmed else KNOWN, cost, chance, option.place)
-        )
-        found.append(
-            Scored(option, figures, size, (option.retires_s <= at, rests, not room), doubt, time, chance, costs)
-        )
+        first = option.retires_s <= at, rests, not room
+        price = UNKNOWN if cost is None else DOUBTFUL if offer.unconfirmed else KNOWN
+        key = first, doubt, option.rank, (price, cost or 0, chance, option.place)
+        found.append(Scored(option, figures, size, time, chance, key))
     return found
 
 
@@ -220,19 +210,19 @@ def _best_known(group: Group) -> dict[Sold, Facts]:
 def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
     if order is Order.CHEAPEST:
         limit = math.inf
-        scored = sorted(scored, key=_BY_COST)
+        scored = sorted(scored, key=_key_of)
     elif order is Order.FASTEST:
-        scored = sorted(scored, key=_BY_TIME)
+        scored = sorted(scored, key=lambda one: (one.key[:3], one.time, one.key[3]))
         limit = scored[0].time
     elif order is Order.WEIGHTED:
-        return sorted(scored, key=_BY_CHANCE)
+        return sorted(scored, key=lambda one: (one.key[0], one.option.rank, one.chance))
     elif order is Order.ORDERED:
         places = _written_places(scored)
-        return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_sold_as(one)], one.chance))
+        return sorted(scored, key=lambda one: (one.key[0], one.option.rank, places[_sold_as(one)], one.chance))
     else:
-        best = min((one.first, one.doubt) for one in scored)
-        limit = min(one.time for one in scored if (one.first, one.doubt) == best) * BALANCE
-        scored = sorted(scored, key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, one.costs))
+        best = min(one.key[:2] for one in scored)
+        limit = min(one.time for one in scored if one.key[:2] == best) * BALANCE
+        scored = sorted(scored, key=lambda one: (one.key[:3], one.time > limit, one.key[3]))
     _explore(scored, order, limit, asked)
     return scored
 
@@ -268,7 +258,7 @@ def _explore(scored: list[Scored], order: Order, limit: float, asked: Asked) -> 
     longest = EXPLORE_EVERY_S
     for one in scored[1:]:
         facts = one.option.facts
-        if one.first != best.first or one.doubt != best.doubt or one.option.rank != best.option.rank:
+        if one.key[:3] != best.key[:3]:
             continue
         waited = math.inf if facts.last_tried is None else asked.now - facts.last_tried
         if waited >= longest and not facts.in_flight and _promises(one, best, order, limit, asked.now):

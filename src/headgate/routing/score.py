@@ -56,7 +56,8 @@ def expected_cost(offer: Offer, size: Size, facts: Facts, now: float, cached_sha
     cached = price.cached_input_pusd_per_mtok
     if cached is not None:
         share = facts.cached_share.mean if cached_share is None else cached_share
-        total -= int(size.prompt * min(share, 1.0)) * (entered - cached)
+        if share:
+            total -= int(size.prompt * min(share, 1.0)) * (entered - cached)
     cost = (total + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
     if terms is not None and terms.request_fees:
         cost += fee(terms, None)
