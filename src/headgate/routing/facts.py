@@ -22,6 +22,7 @@ FAR = 2.5
 forgotten: the provider is no longer what it was."""
 
 _MOST_KEPT = MOST_WEIGHT - 1.0
+"""As many count beside one more."""
 
 _AFTER_SURPRISE = 1.0
 """As many observations count what was before two surprises."""
@@ -108,6 +109,7 @@ class Ratio(_Fading):
                 self.startle(above=above > usual)
             else:
                 self.surprises = 0
+        # As in an average. A method for both would be called for nearly every figure of every answer.
         kept = self.weight * 0.5 ** ((now - self.at) / HALF_LIFE_S)
         self.weight = weight = (kept if kept < _MOST_KEPT else _MOST_KEPT) + 1.0
         self._above += (above - self._above) / weight

@@ -51,6 +51,18 @@ def test_a_ratio_stays_between_the_quotients_it_was_made_from(pairs: list[tuple[
     assert min(quotients) * 0.999 <= ratio.value <= max(quotients) * 1.001
 
 
+@given(st.lists(st.tuples(st.floats(1, 10**4), st.floats(0.5, 1), st.floats(0, 10**4)), min_size=1, max_size=40))
+def test_a_ratio_is_that_of_two_means_and_as_doubtful_as_either(seen: list[tuple[float, float, float]]) -> None:
+    ratio, above, below, now = Ratio(), Average(), Average(), 0.0
+    for value, quotient, pause in seen:
+        now += pause
+        ratio.add(value * quotient, value, now)
+        above.include(value * quotient, now)
+        below.include(value, now)
+        assert ratio.value == above.mean / below.mean
+        assert ratio.doubt(now + 60.0) == above.doubt(now + 60.0)
+
+
 def test_a_ratio_of_nothing_is_unknown() -> None:
     ratio = Ratio()
     assert ratio.value is None
