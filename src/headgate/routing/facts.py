@@ -74,20 +74,17 @@ class Average(_Fading):
         super().__init__()
         self.mean = 0.0
 
-    def add(self, value: float, now: float) -> None:
-        if self.weight:
-            mean = self.mean
+    def add(self, value: float, now: float, *, surprising: bool = True) -> None:
+        """Add an observation; not `surprising` where it counts like any other however far from the mean it is."""
+        mean = self.mean
+        if surprising and self.weight:
             if value > mean * FAR or value * FAR < mean:
                 self.startle(above=value > mean)
             else:
                 self.surprises = 0
-        self.include(value, now)
-
-    def include(self, value: float, now: float) -> None:
-        """Add an observation however far from the mean it is."""
         kept = self.weight * 0.5 ** ((now - self.at) / HALF_LIFE_S)
         self.weight = weight = (kept if kept < _MOST_KEPT else _MOST_KEPT) + 1.0
-        self.mean += (value - self.mean) / weight
+        self.mean = mean + (value - mean) / weight
         self.at = now
 
 

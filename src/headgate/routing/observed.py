@@ -64,7 +64,7 @@ class Observed:
         """
         if len(model) <= LONGEST_NAME:
             # Some answers are ten times as long as others, and that is no surprise.
-            self._lengths[key_id, model].include(written_tokens, now * _SLOWLY)
+            self._lengths[key_id, model].add(written_tokens, now * _SLOWLY, surprising=False)
         if prompt_tokens > 0:
             self._densities[slug].add(size, prompt_tokens, now * _SLOWLY)
 

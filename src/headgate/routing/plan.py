@@ -167,7 +167,7 @@ def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: lis
             learned = density.value if density.weight >= ENOUGH else None
             size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, at, asked.tier)
             tokens = size.prompt + written
-        doubt = bool(option.unsure)
+        doubt = option.unsure != ()
         if option.holds < most or option.writes < each:
             reason, may_be_long = overlong(offer, extent, learned)
             if reason is not None:

@@ -57,8 +57,8 @@ def test_a_ratio_is_that_of_two_means_and_as_doubtful_as_either(seen: list[tuple
     for value, quotient, pause in seen:
         now += pause
         ratio.add(value * quotient, value, now)
-        above.include(value * quotient, now)
-        below.include(value, now)
+        above.add(value * quotient, now, surprising=False)
+        below.add(value, now, surprising=False)
         assert ratio.value == above.mean / below.mean
         assert ratio.doubt(now + 60.0) == above.doubt(now + 60.0)
 
