@@ -59,7 +59,7 @@ class Patience:
             usual = facts.first_token_s
             return min(limit, max(LEAST_S, usual.mean * LEARNED)) if usual.weight >= ENOUGH else limit
         expected = facts.expected_s(tokens)
-        if expected is None or facts.per_token.above.weight < ENOUGH:
+        if expected is None or facts.per_token.weight < ENOUGH:
             return max(limit, WHOLE_S)
         return max(limit, expected * WHOLE_LEARNED)
 

@@ -22,14 +22,14 @@ def plan_row(made: Plan) -> PlanRow:
                     one.deployment.name,
                     one.deployment.upstream.provider,
                     one.upstream_id,
-                    _possible(figures.cost_pusd),
-                    None if figures.time_s is None else round(figures.time_s, 3),
+                    cost if (cost := figures.cost_pusd) is not None and cost <= MAX_COST_PUSD else None,
+                    None if (time := figures.time_s) is None else round(time, 3),
                     figures.health,
                 )
                 for one, figures in zip(made.candidates[:MOST_TOLD], made.figures, strict=False)
             ]
         ),
-        tuple([(one.deployment, one.reason) for one in made.dropped[:MOST_TOLD]]),
+        tuple([(one.deployment, one.reason) for one in made.dropped[:MOST_TOLD]]) if made.dropped else (),
         str(made.order),
     )
 
@@ -46,7 +46,3 @@ def explained(made: Plan) -> dict[str, Any]:
         if offer.deprecated_on is not None:
             one["retires_on"] = offer.deprecated_on
     return answer
-
-
-def _possible(cost_pusd: int | None) -> int | None:
-    return None if cost_pusd is None or cost_pusd > MAX_COST_PUSD else cost_pusd

@@ -21,6 +21,9 @@ FAR = 2.5
 """An observation so many times above or below the mean is a surprise. Two in a row, and what was before is as good as
 forgotten: the provider is no longer what it was."""
 
+_MOST_KEPT = MOST_WEIGHT - 1.0
+"""As many count beside one more."""
+
 _AFTER_SURPRISE = 1.0
 """As many observations count what was before two surprises."""
 
@@ -39,30 +42,22 @@ DOUBT = 0.6
 """By which part a mean of a single observation may well be wrong; of n it is the root of n less."""
 
 
-class Average:
-    """A mean of observations in which older ones count less."""
+class _Fading:
+    """So many observations, of which older ones count less, and how many of the latest were surprises in a row: far
+    above the mean, or as a negative number far below it."""
 
-    __slots__ = ("at", "mean", "surprises", "weight")
+    __slots__ = ("at", "surprises", "weight")
 
     def __init__(self) -> None:
-        self.mean = 0.0
         self.weight = 0.0
         self.at = 0.0
         self.surprises = 0
 
-    def add(self, value: float, now: float) -> None:
-        if self.weight:
-            self.surprises = surprises(self.surprises, value, self.mean)
-            if abs(self.surprises) > 1:
-                self.weight = min(self.weight, _AFTER_SURPRISE)
-        self.include(value, now)
-
-    def include(self, value: float, now: float) -> None:
-        """Add an observation however far from the mean it is."""
-        kept = min(self.weight * 0.5 ** ((now - self.at) / HALF_LIFE_S), MOST_WEIGHT - 1) if self.weight else 0.0
-        self.weight = kept + 1.0
-        self.mean += (value - self.mean) / self.weight
-        self.at = now
+    def startle(self, *, above: bool) -> None:
+        """An observation is far above the mean, or far below it."""
+        self.surprises = max(self.surprises, 0) + 1 if above else min(self.surprises, 0) - 1
+        if abs(self.surprises) > 1:
+            self.weight = min(self.weight, _AFTER_SURPRISE)
 
     def doubt(self, now: float) -> float:
         """The part of the mean by which it may well be wrong by now."""
@@ -70,41 +65,59 @@ class Average:
         return DOUBT / math.sqrt(weight) if weight > DOUBT * DOUBT else 1.0
 
 
-class Ratio:
-    """A quotient of two sums in which older summands count less; None until there is one."""
+class Average(_Fading):
+    """A mean of observations in which older ones count less."""
 
-    __slots__ = ("above", "below", "surprises")
+    __slots__ = ("mean",)
 
     def __init__(self) -> None:
-        self.above = Average()
-        self.below = Average()
-        self.surprises = 0
+        super().__init__()
+        self.mean = 0.0
+
+    def add(self, value: float, now: float, *, surprising: bool = True) -> None:
+        """Add an observation; not `surprising` where it counts like any other however far from the mean it is."""
+        mean = self.mean
+        if surprising and self.weight:
+            if value > mean * FAR or value * FAR < mean:
+                self.startle(above=value > mean)
+            else:
+                self.surprises = 0
+        kept = self.weight * 0.5 ** ((now - self.at) / HALF_LIFE_S)
+        self.weight = weight = (kept if kept < _MOST_KEPT else _MOST_KEPT) + 1.0
+        self.mean = mean + (value - mean) / weight
+        self.at = now
+
+
+class Ratio(_Fading):
+    """A quotient of two means in which older observations count less: `value` is None until there is one."""
+
+    __slots__ = ("_above", "_below", "value")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._above = 0.0
+        self._below = 0.0
+        self.value: float | None = None
 
     def add(self, above: float, below: float, now: float) -> None:
-        known = self.value
-        if known is not None:
-            self.surprises = surprises(self.surprises, above, known * below)
-            if abs(self.surprises) > 1:
-                self.above.weight = self.below.weight = min(self.above.weight, _AFTER_SURPRISE)
-        self.above.include(above, now)
-        self.below.include(below, now)
-
-    @property
-    def value(self) -> float | None:
-        return self.above.mean / self.below.mean if self.below.mean > 0 else None
-
-
-def surprises(before: int, value: float, mean: float) -> int:
-    """How many observations in a row were far above the mean, or as a negative number far below it."""
-    if value > mean * FAR:
-        return max(before, 0) + 1
-    if value * FAR < mean:
-        return min(before, 0) - 1
-    return 0
+        if self.value is not None:
+            usual = self.value * below
+            if above > usual * FAR or above * FAR < usual:
+                self.startle(above=above > usual)
+            else:
+                self.surprises = 0
+        # As in an average. A method for both would be called for nearly every figure of every answer.
+        kept = self.weight * 0.5 ** ((now - self.at) / HALF_LIFE_S)
+        self.weight = weight = (kept if kept < _MOST_KEPT else _MOST_KEPT) + 1.0
+        self._above += (above - self._above) / weight
+        self._below += (below - self._below) / weight
+        self.at = now
+        self.value = self._above / self._below if self._below > 0 else None
 
 
 class Left:
-    """How much is left of one limit, as far as a reply has told and as we have used since."""
+    """How much is left of one limit until a moment, as far as a reply has told and as we have used since. Nothing is
+    known of it from then on."""
 
     __slots__ = ("amount", "until")
 
@@ -114,10 +127,6 @@ class Left:
 
     def told(self, amount: float, until: float) -> None:
         self.amount, self.until = amount, until
-
-    def holds(self, need: float, now: float) -> bool:
-        """Whether so much is left, or nothing is known of a limit by now."""
-        return now >= self.until or self.amount >= need
 
 
 class Facts:
@@ -238,7 +247,9 @@ class Facts:
         """
         if concurrent is not None and self.in_flight >= concurrent:
             return False
-        return self.requests.holds(self.in_flight + 1, now) and self.tokens.holds(tokens, now)
+        return (now >= self.requests.until or self.requests.amount >= self.in_flight + 1) and (
+            now >= self.tokens.until or self.tokens.amount >= tokens
+        )
 
     def expected_s(self, tokens: float) -> float | None:
         """Seconds to the end of an answer of so many tokens; None while no answer has been seen."""
@@ -270,7 +281,7 @@ class Facts:
         pace = self.per_token.value
         if pace is None:
             return self.first_token_s.mean * (1.0 - self.first_token_s.doubt(now))
-        return (self.first_token_s.mean + pace * tokens) * (1.0 - self.per_token.above.doubt(now))
+        return (self.first_token_s.mean + pace * tokens) * (1.0 - self.per_token.doubt(now))
 
     @property
     def startled(self) -> bool:
@@ -283,7 +294,7 @@ class Facts:
             return "limited"
         if self.failures >= TROUBLE:
             return "failing"
-        return "healthy" if self.per_token.above.weight or self.first_token_s.weight else "unknown"
+        return "healthy" if self.answers else "unknown"
 
 
 NOTHING_KNOWN = Facts()

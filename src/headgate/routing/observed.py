@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from headgate.routing.facts import HALF_LIFE_S, Average, Facts, Ratio
 from headgate.types.by_identity import ByIdentity
@@ -45,7 +45,7 @@ class Observed:
         if facts is None:
             upstream, credential = deployment.upstream, deployment.credential
             called = upstream.provider, upstream.base_url, deployment.offer.upstream_id
-            facts = self._facts.get((*called, credential.name, credential.secret))
+            facts = self._facts[(*called, credential.name, credential.secret)]
             self._here.set(deployment, facts)
         return facts
 
@@ -64,35 +64,32 @@ class Observed:
         """
         if len(model) <= LONGEST_NAME:
             # Some answers are ten times as long as others, and that is no surprise.
-            self._lengths.get((key_id, model)).include(written_tokens, now * _SLOWLY)
+            self._lengths[key_id, model].add(written_tokens, now * _SLOWLY, surprising=False)
         if prompt_tokens > 0:
-            self.density(slug).add(size, prompt_tokens, now * _SLOWLY)
+            self._densities[slug].add(size, prompt_tokens, now * _SLOWLY)
 
     def length(self, key_id: str, model: str) -> float | None:
         """How many tokens the answers to a key have had from a model, on average; None when too few have come."""
-        known = self._lengths.peek((key_id, model))
+        known = self._lengths.get((key_id, model))
         return known.mean if known is not None and known.weight >= ENOUGH else None
 
     def density(self, model: str) -> Ratio:
         """How many bytes of text come to one token of a model's prompts."""
-        return self._densities.get(model)
+        return self._densities[model]
 
 
-class _Recent(Generic[Key, Value]):
+class _Recent(dict[Key, Value]):
     """A mapping that makes what it does not have, and forgets what was made longest ago when there is too much."""
 
+    __slots__ = ("_make", "_most")
+
     def __init__(self, most: int, make: Callable[[], Value]) -> None:
+        super().__init__()
         self._most = most
         self._make = make
-        self._values: dict[Key, Value] = {}
 
-    def get(self, key: Key) -> Value:
-        value = self._values.get(key)
-        if value is None:
-            if len(self._values) >= self._most:
-                del self._values[next(iter(self._values))]
-            value = self._values[key] = self._make()
+    def __missing__(self, key: Key) -> Value:
+        if len(self) >= self._most:
+            del self[next(iter(self))]
+        value = self[key] = self._make()
         return value
-
-    def peek(self, key: Key) -> Value | None:
-        return self._values.get(key)

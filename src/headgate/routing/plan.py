@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from operator import attrgetter
 
 import msgspec
 
-from headgate.routing.facts import Facts
+from headgate.routing.facts import Facts, Ratio
 from headgate.routing.preferences import too_dear
 from headgate.routing.requirements import Extent, overlong
-from headgate.routing.score import Size, expected_cost, expected_time, least_cost
+from headgate.routing.score import Size, expected_cost, least_cost
 from headgate.routing.shortlist import Group, Option, Shortlist
 from headgate.types.policy import Order
 from headgate.types.request import Dropped, Figures, Plan
@@ -52,7 +53,14 @@ ROOMY = 2.0
 
 KNOWN, DOUBTFUL, UNKNOWN = range(3)
 
-Key = tuple[float, ...]
+Key = tuple[tuple[bool, bool, bool], bool, int, tuple[int, int, float, int]]
+"""What the cheapest come first by, and with something put in between the others too.
+
+Whether it has retired, keeps failing, is at its limits; whether it may turn out unable; the rank the request gives it.
+Then how well its price is known (doubtful ones come behind known ones and unknown ones behind both), the cost, chance,
+the place as written.
+"""
+
 Sold = tuple[int, str]
 """An offer and the id to send: what candidates share that differ in their credential alone."""
 
@@ -87,40 +95,39 @@ class Asked(msgspec.Struct, frozen=True):
             each = extent.each
         return int(each * extent.answers)
 
-    def order_of(self, group: Group) -> Order:
-        """The policy by which the candidates of a group are put in order."""
-        if group.fixed:
-            return group.order
-        return self.order or (group.order if group.named else None) or self.default or group.order
-
 
 class Scored(msgspec.Struct, frozen=True, eq=False):
-    """A candidate with what the order is made from. `doubt` is whether it may turn out unable."""
+    """A candidate with what the order is made from."""
 
     option: Option
     figures: Figures
     size: Size
-    first: tuple[bool, bool, bool]
-    doubt: bool
     time: float
     chance: float
+    key: Key
+
+
+# A function of Python would take twice as long, and most plans are sorted by it.
+_key_of = attrgetter("key")
 
 
 def plan(shortlist: Shortlist, asked: Asked) -> Plan:
     """Put the candidates of a shortlist in order: group after group, each by its policy."""
     dropped = list(shortlist.dropped)
     chosen: list[Scored] = []
-    groups: list[Group] = []
     written = asked.written
+    applied: Order | None = None
     for group in shortlist.groups:
-        order = asked.order_of(group)
+        order = group.order
+        if not group.fixed:
+            order = asked.order or (order if group.named else None) or asked.default or order
+        applied = applied or order
         scored = _scored(group, order, asked, written, dropped)
         if len(scored) > 1:
             scored = _in_order(scored, order, asked)
         chosen += scored
-        groups += [group] * len(scored)
-    if len(groups) > 1 and groups[0] is not groups[-1]:
-        chosen, groups = _live_first(chosen, groups)
+    if len(shortlist.groups) > 1:
+        chosen.sort(key=_is_retired)
     if asked.first_only:
         dropped += [Dropped(one.option.candidate.deployment.name, "no fallback is allowed") for one in chosen[1:]]
         del chosen[1:]
@@ -129,52 +136,57 @@ def plan(shortlist: Shortlist, asked: Asked) -> Plan:
         dropped=tuple(dropped),
         figures=tuple([one.figures for one in chosen]),
         treatments=tuple([one.option.treatment for one in chosen]),
-        order=asked.order_of(shortlist.groups[0]) if shortlist.groups else Order.CHEAPEST,
+        order=applied or Order.CHEAPEST,
         tokens=chosen[0].size.prompt + written if chosen else 0,
     )
 
 
-def _live_first(chosen: list[Scored], groups: list[Group]) -> tuple[list[Scored], list[Group]]:
-    """Candidates and their groups with the retired ones last, else in the order they have."""
-    places = sorted(range(len(chosen)), key=lambda place: chosen[place].first[0])
-    return [chosen[place] for place in places], [groups[place] for place in places]
+def _is_retired(one: Scored) -> bool:
+    return one.key[0][0]
 
 
 def _scored(group: Group, order: Order, asked: Asked, written: int, dropped: list[Dropped]) -> list[Scored]:
     found: list[Scored] = []
-    extent, now = asked.extent, asked.now
-    most = extent.tokens(ROOMY) + (extent.each or 0)
+    extent, at, now = asked.extent, asked.at, asked.now
+    each = extent.each or 0
+    most = extent.tokens(ROOMY) + each
     known = _best_known(group) if group.shares else None
     draws = group.shares or order is Order.WEIGHTED
+    density: Ratio | None = None
     for option in group.options:
         candidate, facts = option.candidate, option.facts
         deployment = candidate.deployment
         offer = deployment.offer
-        learned = _learned(option)
-        doubt = bool(option.unsure)
-        longest = offer.max_output_tokens
-        if option.holds < most or (longest is not None and extent.each is not None and extent.each > longest):
+        if option.density is not density:
+            # Candidates of the same model share it, and with it the size of the request.
+            density = option.density
+            learned = density.value if density.weight >= ENOUGH else None
+            size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, at, asked.tier)
+            tokens = size.prompt + written
+        doubt = option.unsure != ()
+        if option.holds < most or option.writes < each:
             reason, may_be_long = overlong(offer, extent, learned)
             if reason is not None:
                 dropped.append(Dropped(deployment.name, reason))
                 continue
             doubt = doubt or may_be_long
-        size = Size(extent.tokens(learned or BYTES_PER_TOKEN), written, asked.at, asked.tier)
         if option.limits is not None and (reason := too_dear(offer, option.limits, size)) is not None:
             dropped.append(Dropped(deployment.name, reason))
             continue
         seen = facts if known is None else known[id(offer), candidate.upstream_id]
-        cost, time = expected_cost(offer, size, seen, now), expected_time(size, seen)
-        room = facts.has_room(size.prompt + written, deployment.upstream.concurrent, now)
+        cost, time = expected_cost(offer, size, seen, now), seen.expected_s(written)
+        room = facts.has_room(tokens, deployment.upstream.concurrent, now)
         figures = Figures(cost, time, facts.health(room=room), option.unsure)
         if time is None:
             # Optimistic for whoever comes first; until that one knows more, nobody follows.
             just_failed = facts.failures and now - facts.failed_at < EXPLORE_EVERY_S
             time = math.inf if facts.in_flight or just_failed else 0.0
-        retired = offer.retired or (offer.retires_s is not None and offer.retires_s <= asked.at)
         chance = _chance(asked.draw(), candidate.weight * deployment.credential.weight) if draws else 0.0
         rests = asked.rests and facts.failures > 0 and facts.rests(now, deployment.upstream.health)
-        found.append(Scored(option, figures, size, (retired, rests, not room), doubt, time, chance))
+        first = option.retires_s <= at, rests, not room
+        price = UNKNOWN if cost is None else DOUBTFUL if offer.unconfirmed else KNOWN
+        key = first, doubt, option.rank, (price, cost or 0, chance, option.place)
+        found.append(Scored(option, figures, size, time, chance, key))
     return found
 
 
@@ -192,40 +204,23 @@ def _best_known(group: Group) -> dict[Sold, Facts]:
 
 
 def _in_order(scored: list[Scored], order: Order, asked: Asked) -> list[Scored]:
-    if order is Order.WEIGHTED:
-        return sorted(scored, key=lambda one: (*one.first, one.option.rank, one.chance))
-    if order is Order.ORDERED:
-        places = _written_places(scored)
-        return sorted(scored, key=lambda one: (*one.first, one.option.rank, places[_sold_as(one)], one.chance))
-    limit = math.inf
     if order is Order.CHEAPEST:
-        scored = sorted(scored, key=_by_cost)
+        limit = math.inf
+        scored = sorted(scored, key=_key_of)
     elif order is Order.FASTEST:
-        scored = sorted(scored, key=_by_time)
+        scored = sorted(scored, key=lambda one: (one.key[:3], one.time, one.key[3]))
         limit = scored[0].time
+    elif order is Order.WEIGHTED:
+        return sorted(scored, key=lambda one: (one.key[0], one.option.rank, one.chance))
+    elif order is Order.ORDERED:
+        places = _written_places(scored)
+        return sorted(scored, key=lambda one: (one.key[0], one.option.rank, places[_sold_as(one)], one.chance))
     else:
-        best = min((one.first, one.doubt) for one in scored)
-        limit = min(one.time for one in scored if (one.first, one.doubt) == best) * BALANCE
-        scored = sorted(scored, key=lambda one: (*one.first, one.doubt, one.option.rank, one.time > limit, *_cost(one)))
+        best = min(one.key[:2] for one in scored)
+        limit = min(one.time for one in scored if one.key[:2] == best) * BALANCE
+        scored = sorted(scored, key=lambda one: (one.key[:3], one.time > limit, one.key[3]))
     _explore(scored, order, limit, asked)
     return scored
-
-
-def _by_cost(one: Scored) -> Key:
-    return (*one.first, one.doubt, one.option.rank, *_cost(one))
-
-
-def _by_time(one: Scored) -> Key:
-    return (*one.first, one.doubt, one.option.rank, one.time, *_cost(one))
-
-
-def _cost(one: Scored) -> Key:
-    """Doubtful prices come behind known ones and unknown ones behind both."""
-    cost = one.figures.cost_pusd
-    if cost is None:
-        return UNKNOWN, 0, one.chance, one.option.place
-    offer = one.option.candidate.deployment.offer
-    return DOUBTFUL if offer.unconfirmed else KNOWN, cost, one.chance, one.option.place
 
 
 def _written_places(scored: list[Scored]) -> dict[Sold, int]:
@@ -259,7 +254,7 @@ def _explore(scored: list[Scored], order: Order, limit: float, asked: Asked) -> 
     longest = EXPLORE_EVERY_S
     for one in scored[1:]:
         facts = one.option.facts
-        if one.first != best.first or one.doubt != best.doubt or one.option.rank != best.option.rank:
+        if one.key[:3] != best.key[:3]:
             continue
         waited = math.inf if facts.last_tried is None else asked.now - facts.last_tried
         if waited >= longest and not facts.in_flight and _promises(one, best, order, limit, asked.now):
@@ -294,8 +289,3 @@ def _promises(one: Scored, best: Scored, order: Order, limit: float, now: float)
 
 def _ratio(one: float | None, other: float | None) -> float:
     return one / other if one is not None and other else 1.0
-
-
-def _learned(option: Option) -> float | None:
-    density = option.density
-    return density.value if density.above.weight >= ENOUGH else None

@@ -106,18 +106,20 @@ class Planner:
         )
 
     def _shortlist(self, snapshot: Snapshot, envelope: Envelope) -> Shortlist | None:
-        wanted = Wanted(envelope.operation, envelope.requires, envelope.preferences)
-        if len(envelope.model) > LONGEST_NAME or not _is_worth_keeping(wanted.preferences):
-            return self._make(snapshot, envelope, wanted)
         known = self._known.get(snapshot)
         if known is None:
             known = self._known[snapshot] = {}
+        wanted = Wanted(envelope.operation, envelope.requires, envelope.preferences)
         key = envelope.model, wanted
-        if key not in known:
+        try:
+            return known[key]
+        except KeyError:
+            made = self._make(snapshot, envelope, wanted)
+        if len(envelope.model) <= LONGEST_NAME and _is_worth_keeping(envelope.preferences):
             if len(known) >= MOST_SHORTLISTS:
                 known.clear()
-            known[key] = self._make(snapshot, envelope, wanted)
-        return known[key]
+            known[key] = made
+        return made
 
     def _make(self, snapshot: Snapshot, envelope: Envelope, wanted: Wanted) -> Shortlist | None:
         names = (envelope.model, *(wanted.preferences.models if wanted.preferences is not None else ()))

@@ -85,7 +85,7 @@ def has(offer: Offer, need: str) -> bool | None:
     return False if need in MODALITIES and claimed - _SAYS_NOTHING else None
 
 
-class Extent(msgspec.Struct, frozen=True):
+class Extent(msgspec.Struct, frozen=True, gc=False):
     """How long a request is: bytes of text, tokens of what is no text, and how much each answer may be (None: no cap).
 
     `other` is the most it can be, often far above what it comes to. `exact` is the number of tokens of the prompt where

@@ -1,4 +1,4 @@
-"""What a request is expected to cost and how long it is expected to take with one candidate. Pure."""
+"""What a request is expected to cost with one candidate. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FACTOR_HALF_LIFE_S = 1_800.0
 _LEAST_FACTOR, _MOST_FACTOR = 0.1, 1_000.0
 
 
-class Size(msgspec.Struct, frozen=True):
+class Size(msgspec.Struct, frozen=True, gc=False):
     """How large a request is expected to be: tokens of prompt, and of all its answers together.
 
     `at` is when, in Unix seconds; `tier` the service tier it asks for by name.
@@ -28,23 +28,19 @@ class Size(msgspec.Struct, frozen=True):
     tier: str | None = None
 
 
-def expected_cost(offer: Offer, size: Size, facts: Facts, now: float) -> int | None:
-    """Pico-dollars; None when a price that counts is unknown.
-
-    The part of the prompt that this deployment usually finds in its cache costs what that costs. A deployment whose
-    bills have differed from its list lately is expected to go on so, unless the operator declared the price.
-    """
-    share = min(facts.cached_share.mean, 1.0) if facts.cached_share.weight else 0.0
-    return _cost(offer, size, facts, now, share)
-
-
 def least_cost(offer: Offer, size: Size, facts: Facts, now: float) -> int | None:
     """What it may well cost if more of the prompt were in the deployment's cache than the little that is known says."""
     known = facts.cached_share
-    return _cost(offer, size, facts, now, min(known.mean + known.doubt(now), 1.0))
+    return expected_cost(offer, size, facts, now, known.mean + known.doubt(now))
 
 
-def _cost(offer: Offer, size: Size, facts: Facts, now: float, share: float) -> int | None:
+def expected_cost(offer: Offer, size: Size, facts: Facts, now: float, cached_share: float | None = None) -> int | None:
+    """Pico-dollars; None when a price that counts is unknown.
+
+    The part of the prompt that this deployment finds in its cache, as usually where none is given, costs what that
+    costs. A deployment whose bills have differed from its list lately is expected to go on so, unless the operator
+    declared the price.
+    """
     price, terms = offer.price, offer.terms
     if terms is not None:
         price = standing(price, terms, size.prompt, size.at)
@@ -58,8 +54,10 @@ def _cost(offer: Offer, size: Size, facts: Facts, now: float, share: float) -> i
         return None
     total = size.prompt * entered + size.written * (written or 0)
     cached = price.cached_input_pusd_per_mtok
-    if cached is not None and share:
-        total -= int(size.prompt * share) * (entered - cached)
+    if cached is not None:
+        share = facts.cached_share.mean if cached_share is None else cached_share
+        if share:
+            total -= int(size.prompt * min(share, 1.0)) * (entered - cached)
     cost = (total + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
     if terms is not None and terms.request_fees:
         cost += fee(terms, None)
@@ -81,8 +79,3 @@ def cost_factor(facts: Facts, now: float) -> float:
         return factor
     faded: float = 0.5 ** (max(now - known.at, 0.0) / FACTOR_HALF_LIFE_S)
     return factor * faded + (1.0 - faded)
-
-
-def expected_time(size: Size, facts: Facts) -> float | None:
-    """Seconds to the end of the answer: first-token time and the pace of writing; None while nothing has been seen."""
-    return facts.expected_s(size.written)

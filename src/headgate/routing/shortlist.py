@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -38,8 +39,9 @@ class Option(msgspec.Struct, frozen=True, eq=False):
     """A candidate that can serve, with what is known of it.
 
     `treatment` is how it is asked. `unsure` are requirements of which nobody says. `place` is its place as written,
-    `rank` the one the request gives its provider. `holds` are the tokens beyond which a request needs a closer look.
-    `limits` are the request's preferences where they set a highest price, else None.
+    `rank` the one the request gives its provider. `holds` are the tokens beyond which a request needs a closer look,
+    `writes` those beyond which an answer does. `retires_s` is when it retires, in Unix seconds. `limits` are the
+    request's preferences where they set a highest price, else None.
     """
 
     candidate: Candidate
@@ -50,6 +52,8 @@ class Option(msgspec.Struct, frozen=True, eq=False):
     place: int
     rank: int
     holds: int
+    writes: float = math.inf
+    retires_s: float = math.inf
     limits: Preferences | None = None
 
 
@@ -164,6 +168,7 @@ def _option(
 ) -> Option:
     offer = candidate.deployment.offer
     limits = [limit for limit in (offer.context_tokens, offer.max_input_tokens) if limit is not None]
+    retires_s = math.inf if offer.retires_s is None else offer.retires_s
     return Option(
         candidate=candidate,
         treatment=treatment_of(route, candidate.deployment.upstream),
@@ -173,6 +178,8 @@ def _option(
         place=place,
         rank=0 if wanted.preferences is None else place_in_order(candidate.deployment, wanted.preferences),
         holds=min(limits) if limits else min(offer.usual_context_tokens or SURELY_HELD, SURELY_HELD),
+        writes=math.inf if offer.max_output_tokens is None else offer.max_output_tokens,
+        retires_s=-math.inf if offer.retired else retires_s,
         limits=wanted.preferences if limits_price(wanted.preferences) else None,
     )
 

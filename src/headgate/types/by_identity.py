@@ -20,9 +20,12 @@ class ByIdentity(Generic[Key, Value]):
 
     def get(self, key: Key) -> Value | None:
         """The value of an object; None when it has none."""
-        kept = self._kept.get(id(key))
+        try:
+            held, value = self._kept[id(key)]
+        except KeyError:
+            return None
         # An identity may be taken anew before the callback of the one that had it has run.
-        return kept[1] if kept is not None and kept[0]() is key else None
+        return value if held() is key else None
 
     def set(self, key: Key, value: Value) -> None:
         number = id(key)

@@ -63,14 +63,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     total_s: float | None = None
 
 
-class Dropped(msgspec.Struct, frozen=True):
+class Dropped(msgspec.Struct, frozen=True, gc=False):
     """A deployment that is no candidate, and why."""
 
     deployment: str
     reason: str
 
 
-class Figures(msgspec.Struct, frozen=True, array_like=True):
+class Figures(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What speaks for or against a candidate: what the request is expected to cost with it, in pico-dollars, and to
     take, in seconds to the end of the answer; None is not known. `health` is one word. `unsure` are requirements of
     which nobody says whether it meets them.

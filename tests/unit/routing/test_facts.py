@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.routing.facts import NOTHING_KNOWN, Average, Facts, Left, Ratio
+from headgate.routing.facts import NOTHING_KNOWN, Average, Facts, Ratio
 from headgate.types.headroom import Headroom
 
 VALUES = st.lists(st.tuples(st.floats(0, 10**6), st.floats(0, 10**5)), min_size=1, max_size=60)
@@ -51,6 +51,18 @@ def test_a_ratio_stays_between_the_quotients_it_was_made_from(pairs: list[tuple[
     assert min(quotients) * 0.999 <= ratio.value <= max(quotients) * 1.001
 
 
+@given(st.lists(st.tuples(st.floats(1, 10**4), st.floats(0.5, 1), st.floats(0, 10**4)), min_size=1, max_size=40))
+def test_a_ratio_is_that_of_two_means_and_as_doubtful_as_either(seen: list[tuple[float, float, float]]) -> None:
+    ratio, above, below, now = Ratio(), Average(), Average(), 0.0
+    for value, quotient, pause in seen:
+        now += pause
+        ratio.add(value * quotient, value, now)
+        above.add(value * quotient, now, surprising=False)
+        below.add(value, now, surprising=False)
+        assert ratio.value == above.mean / below.mean
+        assert ratio.doubt(now + 60.0) == above.doubt(now + 60.0)
+
+
 def test_a_ratio_of_nothing_is_unknown() -> None:
     ratio = Ratio()
     assert ratio.value is None
@@ -60,11 +72,23 @@ def test_a_ratio_of_nothing_is_unknown() -> None:
 
 @given(st.integers(0, 100), st.integers(0, 100), NOW, st.floats(0.001, 10**5))
 def test_a_limit_holds_until_its_reset_and_is_unknown_then(amount: int, need: int, now: float, wait: float) -> None:
-    left = Left()
-    assert left.holds(need, now), "a limit of which nobody has told holds nobody up"
-    left.told(amount, now + wait)
-    assert left.holds(need, now) == (amount >= need)
-    assert left.holds(need, now + wait)
+    facts = Facts()
+    assert facts.has_room(need, None, now), "a limit of which nobody has told holds nobody up"
+    facts.told(Headroom(tokens=amount, tokens_reset_s=wait), now)
+    assert facts.has_room(need, None, now) == (amount >= need)
+    assert facts.has_room(need, None, now + wait)
+
+
+@given(st.integers(0, 100), st.integers(0, 100), NOW, st.floats(0.001, 10**5))
+def test_a_limit_of_requests_has_room_for_one_beside_those_that_run(
+    amount: int, running: int, now: float, wait: float
+) -> None:
+    facts = Facts()
+    facts.in_flight = running
+    assert facts.has_room(1, None, now)
+    facts.told(Headroom(requests=amount, requests_reset_s=wait), now)
+    assert facts.has_room(1, None, now) == (amount > running)
+    assert facts.has_room(1, None, now + wait)
 
 
 def test_what_is_used_since_a_reply_is_taken_off_what_it_said_is_left() -> None:

@@ -74,7 +74,7 @@ def test_a_key_that_asks_seldom_is_known_too(pause_s: float) -> None:
     for number in range(8):
         observed.answered("k", "m", "m", 400, 100, 70, number * pause_s)
     assert observed.length("k", "m") == pytest.approx(70)
-    assert observed.density("m").above.weight > 5
+    assert observed.density("m").weight > 5
 
 
 def test_answers_of_very_different_lengths_are_a_mean_all_the_same() -> None:

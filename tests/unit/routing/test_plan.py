@@ -209,6 +209,16 @@ def test_what_a_models_prompts_have_shown_of_its_tokens_counts_after_five_answer
     assert reasons(planned(tight, observed=observed, request=asked(Extent(text=90_000)))) != {}
 
 
+def test_a_prompt_is_as_long_for_each_candidate_as_its_own_models_prompts_have_shown() -> None:
+    observed = Observed()
+    for _ in range(7):
+        observed.answered("key", "m", "dense", 1_000, 1_000, 10, now=0.0)
+    targets = [sold(name, 1, model=model) for name, model in (("a", "dense"), ("b", "thin"), ("c", "dense"))]
+    made = planned(*targets, observed=observed, request=asked(Extent(text=4_000)))
+    costs = {name: one.cost_pusd for name, one in zip(providers(made), made.figures, strict=True)}
+    assert costs == {"a": 4_500, "b": 1_500, "c": 4_500}
+
+
 def test_a_prompt_that_somebody_has_counted_is_neither_doubtful_nor_guessed() -> None:
     exact = candidate("exact", price=(0, 0), context_tokens=1_000)
     large = sold("large", 9, context_tokens=100_000)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from headgate.catalog.cost import cost_pusd, reckon
 from headgate.routing.facts import Facts
 from headgate.routing.requirements import Extent
-from headgate.routing.score import FACTOR_HALF_LIFE_S, Size, cost_factor, expected_cost, expected_time
+from headgate.routing.score import FACTOR_HALF_LIFE_S, Size, cost_factor, expected_cost
 from headgate.routing.shortlist import Wanted
 from headgate.types.deployment import DOCUMENT, Offer, Operation
 from headgate.types.money import Change, Price, Terms, Tier, Window
@@ -183,6 +183,6 @@ def test_whatever_a_provider_bills_the_factor_stays_within_bounds(reported: int,
 @given(st.floats(0.001, 100), st.floats(0.0001, 1), st.integers(1, 10**5))
 def test_the_expected_time_is_in_seconds(first_s: float, per_token_s: float, tokens: int) -> None:
     facts = Facts()
-    assert expected_time(Size(1, tokens, 0.0), facts) is None
+    assert facts.expected_s(tokens) is None
     facts.answered(first_s, first_s + 1_000 * per_token_s, 1_000, 0.0)
-    assert expected_time(Size(1, tokens, 0.0), facts) == pytest.approx(first_s + tokens * per_token_s, rel=0.001)
+    assert facts.expected_s(tokens) == pytest.approx(first_s + tokens * per_token_s, rel=0.001)
