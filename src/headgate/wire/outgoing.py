@@ -8,7 +8,6 @@ way. A write waits for nothing but the work that is ready already, some tens of 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,10 +24,12 @@ _outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDiction
 class Outbox:
     """The connections of one event loop that have something to write."""
 
+    __slots__ = ("__weakref__", "_before", "_call_soon", "_planned", "_waiting")
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # Not the loop itself: nothing here may keep it alive, or it would never leave the table above.
         self._call_soon = loop.call_soon
-        self._waiting: deque[Outgoing] = deque()
+        self._waiting: list[Outgoing] = []
         self._before: Callable[[], None] | None = None
         self._planned = False
 
@@ -57,15 +58,16 @@ class Outbox:
 
     def _flush(self) -> None:
         self._planned = False
-        waiting = self._waiting
         self.settle()
+        waiting, self._waiting = self._waiting, []
+        left = iter(waiting)
         try:
-            for _ in range(len(waiting)):
-                waiting.popleft().flush()
+            for outgoing in left:
+                outgoing.flush()
         finally:
             # A defect of one transport must not hold up the others.
-            if waiting and not self._planned:
-                self._plan()
+            for outgoing in left:
+                self.add(outgoing)
 
 
 def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
@@ -88,11 +90,17 @@ class Outgoing(asyncio.Transport):
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
         pending = self._pending
-        pending.append(data)
-        if len(pending) == 1:
-            self._outbox.add(self)
-        elif len(pending) > MOST_PIECES:
-            self.flush()
+        if pending:
+            pending.append(data)
+            if len(pending) > MOST_PIECES:
+                self.flush()
+        else:
+            pending.append(data)
+            # What `Outbox.add` does, without the call: every event of every stream comes by here.
+            outbox = self._outbox
+            if not outbox._planned:
+                outbox._plan()
+            outbox._waiting.append(self)
         if len(data) > AT_ONCE:
             self.flush()
 
@@ -105,14 +113,19 @@ class Outgoing(asyncio.Transport):
         pending = self._pending
         if not pending:
             return
-        self._outbox.settle()
-        self._pending = []
+        outbox = self._outbox
+        if outbox._before is not None:
+            outbox.settle()
         transport = self._transport
+        if len(pending) == 1:
+            data = pending.pop()
+            if not transport.is_closing():
+                transport.write(data)
+            return
+        self._pending = []
         if transport.is_closing():
             return
-        if len(pending) == 1:
-            transport.write(pending[0])
-        elif sum(map(len, pending)) <= AT_ONCE:
+        if sum(map(len, pending)) <= AT_ONCE:
             # Copying a little costs less than a write of several pieces.
             transport.write(b"".join(pending))
         else:
