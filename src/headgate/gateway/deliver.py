@@ -17,20 +17,23 @@ MOST_SAID_BYTES = 4 * 1024 * 1024
 class Sent:
     """What of a stream has gone to the client: kept while another candidate could go on from there."""
 
-    __slots__ = ("keeps", "runs", "size")
+    __slots__ = ("events", "keeps")
 
     def __init__(self, *, keeps: bool) -> None:
-        self.runs: list[bytes] = []
+        # One after the other, as thousands of pieces would take more room for themselves than a tenth of theirs.
+        self.events = bytearray()
         self.keeps = keeps
-        self.size = 0
 
     def add(self, out: bytes) -> None:
-        self.size += len(out)
-        if self.size <= MOST_SAID_BYTES:
-            self.runs.append(out)
-        else:
-            self.keeps = False
-            self.runs.clear()
+        if self.keeps:
+            self.events += out
+            if len(self.events) > MOST_SAID_BYTES:
+                self.forget()
+
+    def forget(self) -> None:
+        """It has become too much to go on from."""
+        self.keeps = False
+        self.events.clear()
 
 
 def choose(begun: Begun, booking: Booking) -> None:
@@ -59,8 +62,7 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
     reader = pipe.reader
     try:
         first, begun.out = begun.out, b""
-        if sent.keeps:
-            sent.add(first)
+        sent.add(first)
         if not reply.committed:
             await reply.begin(first, booking.account)
         elif first:
@@ -82,14 +84,20 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
 
 async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: Attempt) -> None:
     """Forward to the end of the answer, or to the failure that the pipe then holds."""
-    feed, write, add = pipe.feed, reply.write, sent.add if sent.keeps else None
+    feed, glance, write = pipe.feed, pipe.reader.glance, reply.write
+    events, keep = sent.events, sent.events.extend
 
     def forward(data: bytes) -> bool:
-        out = feed(data)
+        out = glance(data) if pipe.steady else b""
         if not out:
-            return not pipe.over
-        if add is not None:
-            add(out)
+            out = feed(data)
+            if not out:
+                return not pipe.over
+        if sent.keeps:
+            # `sent.add` without the call.
+            keep(out)
+            if len(events) > MOST_SAID_BYTES:
+                sent.forget()
         return write(out) and not pipe.over
 
     try:

@@ -81,21 +81,22 @@ def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
 class Outgoing(asyncio.Transport):
     """A transport that holds back what is written until the turn ends. Whatever closes it lets that go out first."""
 
-    __slots__ = ("_outbox", "_pending", "_transport")
+    __slots__ = ("_first", "_more", "_outbox", "_transport")
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
         self._transport = transport
         self._outbox = outbox
-        self._pending: list[bytes] = []
+        # Nearly always one piece waits, or none: only several need a list.
+        self._first = b""
+        self._more: list[bytes] = []
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
-        pending = self._pending
-        if pending:
-            pending.append(data)
-            if len(pending) > MOST_PIECES:
+        if self._first:
+            self._more.append(data)
+            if len(self._more) >= MOST_PIECES:
                 self.flush()
         else:
-            pending.append(data)
+            self._first = data
             # What `Outbox.add` does, without the call: every event of every stream comes by here.
             outbox = self._outbox
             if not outbox._planned:
@@ -110,26 +111,28 @@ class Outgoing(asyncio.Transport):
 
     def flush(self) -> None:
         """Hand on what was held back; a connection that is gone takes nothing any more."""
-        pending = self._pending
-        if not pending:
+        first = self._first
+        if not first:
             return
         outbox = self._outbox
         if outbox._before is not None:
             outbox.settle()
+        self._first = b""
         transport = self._transport
-        if len(pending) == 1:
-            data = pending.pop()
-            if not transport.is_closing():
-                transport.write(data)
+        if self._more:
+            self._write_all([first, *self._more])
+        elif not transport.is_closing():
+            transport.write(first)
+
+    def _write_all(self, pieces: list[bytes]) -> None:
+        self._more = []
+        if self._transport.is_closing():
             return
-        self._pending = []
-        if transport.is_closing():
-            return
-        if sum(map(len, pending)) <= AT_ONCE:
+        if sum(map(len, pieces)) <= AT_ONCE:
             # Copying a little costs less than a write of several pieces.
-            transport.write(b"".join(pending))
+            self._transport.write(b"".join(pieces))
         else:
-            transport.writelines(pending)
+            self._transport.writelines(pieces)
 
     def close(self) -> None:
         self.flush()
@@ -140,14 +143,14 @@ class Outgoing(asyncio.Transport):
         self._transport.write_eof()
 
     def abort(self) -> None:
-        self._pending = []
+        self._first, self._more = b"", []
         self._transport.abort()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 
     def get_write_buffer_size(self) -> int:
-        return sum(map(len, self._pending)) + self._transport.get_write_buffer_size()
+        return len(self._first) + sum(map(len, self._more)) + self._transport.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()

@@ -10,9 +10,20 @@ from __future__ import annotations
 import math
 
 from headgate.dialects.openai.asked import may_be_empty, texts_in
-from headgate.dialects.openai.chunk import WORDS, Choice, Chunk, answers_asked_for, decode_chunk, part_of
+from headgate.dialects.openai.chunk import (
+    WORDS,
+    Choice,
+    Chunk,
+    answers_asked_for,
+    decode_chunk,
+    decode_usual,
+    has_error_name,
+    is_by_the_way,
+    part_of,
+    says_failed,
+)
 from headgate.dialects.openai.finish import COMPLETE, FAILED
-from headgate.dialects.openai.reply import ErrorInBody, is_error, is_flat_error
+from headgate.dialects.openai.reply import ErrorInBody, is_error
 from headgate.dialects.openai.stream_usage import StreamUsage
 from headgate.types.deployment import Operation
 from headgate.types.fault import Fault, FaultClass
@@ -20,9 +31,16 @@ from headgate.types.request import Envelope
 from headgate.types.usage import Usage
 from headgate.wire import json, sse
 
+_LF, _CR = 10, 13
+
+MOST_UNUSUAL = 8
+"""Glances for nothing after which a stream is given no more of them: each costs as much as reading the event does."""
+
 
 class StreamReader:
     """Reads one stream: `feed` the provider's bytes, forward what it returns, `close` at the end of the body.
+
+    While it is `steady`, `glance` does for nearly every piece what `feed` would, in a fraction of the time.
 
     With `goes_on` it is the rest of an answer, which may be nothing.
 
@@ -32,6 +50,7 @@ class StreamReader:
     `finished`     every sign of a whole answer is there: a finish reason of each answer that was asked for and of each
                    that has begun, or `[DONE]`
     `ended`        `[DONE]` has come: nothing more is to be expected
+    `steady`       one answer is under way, and the last event has come whole
     `failure`      an error event, an event that cannot be read, or an unfinished end; what `feed` and `close`
                    return beside it is good and goes to the client first
     """
@@ -52,6 +71,7 @@ class StreamReader:
         self._parts: set[str | None] = set()
         # The index of the answer that is under way alone; at first one that is equal to none.
         self._going: int | float | str | None = math.nan
+        self._unusual = 0
         self._begun: set[int | float | str] = set()
         self._answered: set[int | float | str] = set()
         self._reasoned: set[int | float | str] = set()
@@ -59,6 +79,7 @@ class StreamReader:
         self.has_words = False
         self.finished = False
         self.ended = False
+        self.steady = False
         self.failure: Fault | ErrorInBody | None = None
 
     @property
@@ -72,8 +93,32 @@ class StreamReader:
             run = self._splitter.feed(data)
         except sse.EventTooLarge as error:
             self.failure = Fault(FaultClass.BROKEN_STREAM, str(error))
+            run = b""
+        out = self._run(run) if run else b""
+        # Of an answer without an index, or with the first one, a glance takes either.
+        self.steady = not (self._going or self._splitter.is_inside or self.over) and self._unusual < MOST_UNUSUAL
+        return out
+
+    def glance(self, data: bytes) -> bytes:
+        """What goes to the client of a piece that is one event, and goes on with the one answer under way.
+
+        Empty for any other piece: nothing is done with that yet, so `feed` it.
+        """
+        # `sse.is_plain` written out, as nearly every event of every stream comes by here.
+        if data.find(b"\n") != len(data) - 2 or data[-1] != _LF or _CR in data or not data.startswith(b"data: "):
             return b""
-        return self._run(run) if run else b""
+        if self._aside_mark is not None and self._aside_mark in data:
+            return b""
+        payload = data[6:-2]
+        try:
+            if decode_usual(payload).usage is None:
+                data = self._used.take(data, payload, b"null", self.pieces, beside=True)
+        except json.UNREADABLE:
+            self._unusual += 1
+            return b""
+        self._last = payload
+        self.pieces += 1
+        return data
 
     def close(self) -> bytes:
         """The body has ended. Returns what still goes to the client; an unfinished answer is a `failure`."""
@@ -150,7 +195,9 @@ class StreamReader:
                 self._unread(event, data, named)
             # Nothing of the answer is lost with it.
             return b""
-        if (chunk.error or chunk.object == "error" or chunk.message or named) and _is_error(chunk, event, data, named):
+        if (chunk.error or chunk.object == "error" or chunk.message or named) and says_failed(
+            chunk, event, data, named
+        ):
             self._failed(chunk, data)
             return b""
         choices = chunk.choices
@@ -177,9 +224,9 @@ class StreamReader:
 
     def _unread(self, event: bytes, data: bytes, named: bool) -> None:
         """An event came that is no JSON. Raises ErrorInBody for a sentence, Fault where the answer lacks it now."""
-        if named and _named_error(event):
+        if named and has_error_name(event):
             raise ErrorInBody(data)
-        if not (named and _is_by_the_way(event, data)):
+        if not (named and is_by_the_way(event, data)):
             raise _unreadable()
 
     def _end(self) -> None:
@@ -231,20 +278,3 @@ class StreamReader:
 
 def _unreadable() -> Fault:
     return Fault(FaultClass.BROKEN_STREAM, "the provider sent an event that cannot be read")
-
-
-def _is_error(chunk: Chunk, event: bytes, data: bytes, named: bool) -> bool:
-    """Whether an event says that the provider failed: by a field, by its kind or its name, or by being a bare error."""
-    if (chunk.error and is_error(chunk.error)) or chunk.object == "error":
-        return True
-    bare = bool(chunk.message) and chunk.choices is None and is_flat_error(data)
-    return bare or (named and _named_error(event))
-
-
-def _is_by_the_way(event: bytes, data: bytes) -> bool:
-    """Whether an event that cannot be read is none of the answer: it has a name of its own, and is no object."""
-    return not data.lstrip().startswith(b"{") and sse.name_of(event) not in (b"", b"message", b"error")
-
-
-def _named_error(event: bytes) -> bool:
-    return (not event.startswith(b"data:") or b"\nevent:" in event) and sse.name_of(event) == b"error"
