@@ -13,27 +13,33 @@ from headgate.upstream.exchange import Exchange, ExchangeFailed
 MOST_SAID_BYTES = 4 * 1024 * 1024
 """What is kept of a stream so that another candidate can go on where it breaks; of a longer one nothing is."""
 
+MOST_LOOSE = 16
+"""Pieces, none larger than a read, that are kept without being counted."""
+
 
 class Sent:
     """What of a stream has gone to the client: kept while another candidate could go on from there."""
 
-    __slots__ = ("events", "keeps")
+    __slots__ = ("events", "keeps", "loose")
 
     def __init__(self, *, keeps: bool) -> None:
-        # One after the other, as thousands of pieces would take more room for themselves than a tenth of theirs.
         self.events = bytearray()
+        # The latest, not packed yet: packing each would cost as much as writing it.
+        self.loose: list[bytes] = []
         self.keeps = keeps
 
     def add(self, out: bytes) -> None:
         if self.keeps:
-            self.events += out
-            if len(self.events) > MOST_SAID_BYTES:
-                self.forget()
+            self.loose.append(out)
+            self.pack()
 
-    def forget(self) -> None:
-        """It has become too much to go on from."""
-        self.keeps = False
-        self.events.clear()
+    def pack(self) -> None:
+        """Put what is loose behind the rest, where it takes up no more than its own bytes; forget what is too much."""
+        self.events += b"".join(self.loose)
+        self.loose.clear()
+        if len(self.events) > MOST_SAID_BYTES:
+            self.keeps = False
+            self.events.clear()
 
 
 def choose(begun: Begun, booking: Booking) -> None:
@@ -85,19 +91,20 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
 async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: Attempt) -> None:
     """Forward to the end of the answer, or to the failure that the pipe then holds."""
     feed, glance, write = pipe.feed, pipe.reader.glance, reply.write
-    events, keep = sent.events, sent.events.extend
+    loose, keep = sent.loose, sent.loose.append
 
     def forward(data: bytes) -> bool:
         out = glance(data) if pipe.steady else b""
+        if out:
+            if sent.keeps:
+                keep(out)
+                if len(loose) > MOST_LOOSE:
+                    sent.pack()
+            return write(out)
+        out = feed(data)
         if not out:
-            out = feed(data)
-            if not out:
-                return not pipe.over
-        if sent.keeps:
-            # `sent.add` without the call.
-            keep(out)
-            if len(events) > MOST_SAID_BYTES:
-                sent.forget()
+            return not pipe.over
+        sent.add(out)
         return write(out) and not pipe.over
 
     try:
@@ -114,3 +121,5 @@ async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: A
         # An upstream that fails after the answer was whole has merely ended.
         if not pipe.reader.finished:
             raise
+    finally:
+        sent.pack()

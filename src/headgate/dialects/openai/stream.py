@@ -104,12 +104,14 @@ class StreamReader:
 
         Empty for any other piece: nothing is done with that yet, so `feed` it.
         """
-        # `sse.is_plain` written out, as nearly every event of every stream comes by here.
-        if data.find(b"\n") != len(data) - 2 or data[-1] != _LF or _CR in data or not data.startswith(b"data: "):
-            return b""
-        if self._aside_mark is not None and self._aside_mark in data:
+        # `sse.is_plain` with less to call, as nearly every event of every stream comes by here.
+        if not data.startswith(b"data: ") or not data.endswith(b"\n\n"):
             return b""
         payload = data[6:-2]
+        if _LF in payload or _CR in payload:
+            return b""
+        if self._aside_mark is not None and self._aside_mark in payload:
+            return b""
         try:
             if decode_usual(payload).usage is None:
                 data = self._used.take(data, payload, b"null", self.pieces, beside=True)
