@@ -73,6 +73,8 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
             await reply.begin(first, booking.account)
         elif first:
             reply.write(first)
+        # Thousands of streams are open at a time, and what has gone out is kept where it was packed.
+        del first
         await _flow(begun.exchange, pipe, reply, sent, one)
         last = b"" if pipe.failure is not None else pipe.last()
         if pipe.failure is not None:

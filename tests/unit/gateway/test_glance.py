@@ -64,6 +64,7 @@ ODD: list[Any] = [
     b"data: {",
     b'data: {"choices":\rdata: [{"index":0,"delta":{"content":"x"}}]}',
     b'data: {"choices":\ndata: [{"index":0,"delta":{"content":"x"}}]}',
+    b'data: {"choices":\r[{"index":0,"delta":{"content":"x"}}]}',
     b'data: {"choices":\n[{"index":0,"delta":{"content":"x"}}]}',
     b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}',
     b'data: {"choices":[{"index":0,"text":"\xff"}]}',
@@ -122,6 +123,13 @@ def test_each_event_comes_to_the_same_among_words(odd: Any, usage: bool) -> None
     pieces = [rendered(event) for event in (WORD, WORD, odd, WORD, said({}, choice={"finish_reason": "stop"}))]
     read = through(pieces, glances=False, usage=usage, aside="x_aside")
     assert through(pieces, glances=True, usage=usage, aside="x_aside") == read
+
+
+@pytest.mark.parametrize("half", [b"data: ", b": half a comment, then ", b"event: x\n", b"data: {}\n", b"\r"])
+def test_an_event_that_goes_on_with_half_another_is_read(half: bytes) -> None:
+    pieces = [rendered(WORD), half, rendered(WORD), rendered(said({}, choice={"finish_reason": "stop"}))]
+    read = through(pieces, glances=False, usage=False, aside=None)
+    assert through(pieces, glances=True, usage=False, aside=None) == read
 
 
 @pytest.mark.parametrize("event", USUAL, ids=repr)

@@ -68,13 +68,13 @@ class StreamReader:
         self._loose = False
         self._complete = True
         self._says = False
-        self._parts: set[str | None] = set()
+        self._parts: frozenset[str | None] = frozenset()
         # The index of the answer that is under way alone; at first one that is equal to none.
         self._going: int | float | str | None = math.nan
         self._unusual = 0
         self._begun: set[int | float | str] = set()
-        self._answered: set[int | float | str] = set()
-        self._reasoned: set[int | float | str] = set()
+        # The answers that have a finish reason, and whether it is a word.
+        self._ends: dict[int | float | str, bool] = {}
         self.has_content = False
         self.has_words = False
         self.finished = False
@@ -234,9 +234,9 @@ class StreamReader:
     def _end(self) -> None:
         """`[DONE]` has come. Raises Fault when an answer was begun and not ended."""
         self.ended = True
-        if self.has_content and not self._begun <= self._reasoned:
+        if self.has_content and not self._begun <= self._ends.keys():
             raise Fault(FaultClass.BROKEN_STREAM, "the provider ended its answer without a finish reason")
-        if self.has_content and len(self._reasoned) < self._texts:
+        if self.has_content and len(self._ends) < self._texts:
             raise Fault(FaultClass.BROKEN_STREAM, "the provider gave fewer answers than there were prompts")
         self.finished = True
 
@@ -246,29 +246,31 @@ class StreamReader:
             if choice.error and is_error(choice.error) and not self.finished:
                 raise ErrorInBody(b'{"error":%b}' % bytes(choice.error))
             index = choice.index or 0
-            if index in self._answered and part_of(choice) is not None:
+            if self._ends.get(index) and part_of(choice) is not None:
                 # Its finish reasons say nothing of the end: only `[DONE]` does.
                 self._loose, self.finished = True, False
             if choice.finish_reason is None:
                 self._begun.add(index)
                 continue
             # Some servers send "" instead of null, or instead of a reason; only a word ends an answer by itself.
-            self._reasoned.add(index)
+            self._ends.setdefault(index, False)
             if choice.finish_reason:
                 if choice.finish_reason in FAILED:
                     raise Fault(FaultClass.BROKEN_STREAM, "the provider broke off its answer with an error")
-                self._answered.add(index)
+                self._ends[index] = True
                 self._complete = self._complete and choice.finish_reason in COMPLETE
                 self._going = math.nan
-                whole = len(self._answered) >= self._answers and self._begun <= self._answered
+                whole = sum(self._ends.values()) >= self._answers and all(map(self._ends.get, self._begun))
                 self.finished = whole and not self._loose
         if not self.has_words:
-            self._parts.update(map(part_of, choices))
+            self._parts = self._parts.union(map(part_of, choices))
             self.has_words = WORDS in self._parts
             self._says = self.has_content = len(self._parts) > (None in self._parts)
+            if self.has_words:
+                self._parts = frozenset()
             if self.finished and not self._says:
                 self._end_of_nothing()
-        if self.has_words and not self._answered and len(choices) == 1 and choices[0].finish_reason is None:
+        if self.has_words and not any(self._ends.values()) and len(choices) == 1 and choices[0].finish_reason is None:
             self._going = choices[0].index
 
     def _end_of_nothing(self) -> None:
