@@ -13,30 +13,30 @@ from headgate.upstream.exchange import Exchange, ExchangeFailed
 MOST_SAID_BYTES = 4 * 1024 * 1024
 """What is kept of a stream so that another candidate can go on where it breaks; of a longer one nothing is."""
 
-MOST_LOOSE = 16
+MOST_UNPACKED = 16
 """Pieces, none larger than a read, that are kept without being counted."""
 
 
 class Sent:
     """What of a stream has gone to the client: kept while another candidate could go on from there."""
 
-    __slots__ = ("events", "keeps", "loose")
+    __slots__ = ("events", "keeps", "unpacked")
 
     def __init__(self, *, keeps: bool) -> None:
         self.events = bytearray()
-        # The latest, not packed yet: packing each would cost as much as writing it.
-        self.loose: list[bytes] = []
+        # The latest: packing each would cost as much as writing it.
+        self.unpacked: list[bytes] = []
         self.keeps = keeps
 
     def add(self, out: bytes) -> None:
         if self.keeps:
-            self.loose.append(out)
+            self.unpacked.append(out)
             self.pack()
 
     def pack(self) -> None:
-        """Put what is loose behind the rest, where it takes up no more than its own bytes; forget what is too much."""
-        self.events += b"".join(self.loose)
-        self.loose.clear()
+        """Put the latest behind the rest, where it takes up no more than its own bytes; forget what is too much."""
+        self.events += b"".join(self.unpacked)
+        self.unpacked.clear()
         if len(self.events) > MOST_SAID_BYTES:
             self.keeps = False
             self.events.clear()
@@ -93,14 +93,14 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
 async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: Attempt) -> None:
     """Forward to the end of the answer, or to the failure that the pipe then holds."""
     feed, glance, write = pipe.feed, pipe.reader.glance, reply.write
-    loose, keep = sent.loose, sent.loose.append
+    unpacked, keep = sent.unpacked, sent.unpacked.append
 
     def forward(data: bytes) -> bool:
         out = glance(data) if pipe.steady else b""
         if out:
             if sent.keeps:
                 keep(out)
-                if len(loose) > MOST_LOOSE:
+                if len(unpacked) > MOST_UNPACKED:
                     sent.pack()
             return write(out)
         out = feed(data)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headgate.dialects.openai.stream import MOST_UNUSUAL, StreamReader
 from headgate.gateway import deliver
-from headgate.gateway.deliver import MOST_LOOSE, Sent
+from headgate.gateway.deliver import MOST_UNPACKED, Sent
 from headgate.gateway.pipe import Pipe
 from tests.unit.dialects.driving import envelope, rendered
 
@@ -160,12 +160,12 @@ def test_nothing_overtakes_a_call_that_is_held() -> None:
 
 
 def test_what_was_sent_is_kept_in_its_order_and_forgotten_when_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "MOST_SAID_BYTES", 3 * MOST_LOOSE)
+    monkeypatch.setattr(deliver, "MOST_SAID_BYTES", 3 * MOST_UNPACKED)
     sent = Sent(keeps=True)
-    sent.loose += [b"a", b"b"]
+    sent.unpacked += [b"a", b"b"]
     sent.add(b"c")
-    assert (bytes(sent.events), sent.loose, sent.keeps) == (b"abc", [], True)
-    sent.loose.append(b"d" * 3 * MOST_LOOSE)
+    assert (bytes(sent.events), sent.unpacked, sent.keeps) == (b"abc", [], True)
+    sent.unpacked.append(b"d" * 3 * MOST_UNPACKED)
     sent.pack()
     assert (bytes(sent.events), sent.keeps) == (b"", False)
     sent.add(b"e")
