@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from headgate.dialects.openai.errors import render_error, render_error_event
 from headgate.endpoints.asgi import Headers, Message, Send
 from headgate.endpoints.cycle import render_headers
@@ -56,8 +58,10 @@ class AsgiReply:
         )
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
-    def write(self, data: bytes) -> bool:
-        return self._send.write(data)
+    @property
+    def write(self) -> Callable[[bytes], bool]:
+        # The very method that does it: a stream asks for it once, and calls it for every event.
+        return self._send.write
 
     async def drained(self) -> None:
         await self._send.drained()

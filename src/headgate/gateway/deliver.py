@@ -13,24 +13,33 @@ from headgate.upstream.exchange import Exchange, ExchangeFailed
 MOST_SAID_BYTES = 4 * 1024 * 1024
 """What is kept of a stream so that another candidate can go on where it breaks; of a longer one nothing is."""
 
+MOST_UNPACKED = 16
+"""Pieces, none larger than a read, that are kept without being counted."""
+
 
 class Sent:
     """What of a stream has gone to the client: kept while another candidate could go on from there."""
 
-    __slots__ = ("keeps", "runs", "size")
+    __slots__ = ("events", "keeps", "unpacked")
 
     def __init__(self, *, keeps: bool) -> None:
-        self.runs: list[bytes] = []
+        self.events = bytearray()
+        # The latest: packing each would cost as much as writing it.
+        self.unpacked: list[bytes] = []
         self.keeps = keeps
-        self.size = 0
 
     def add(self, out: bytes) -> None:
-        self.size += len(out)
-        if self.size <= MOST_SAID_BYTES:
-            self.runs.append(out)
-        else:
+        if self.keeps:
+            self.unpacked.append(out)
+            self.pack()
+
+    def pack(self) -> None:
+        """Put the latest behind the rest, where it takes up no more than its own bytes; forget what is too much."""
+        self.events += b"".join(self.unpacked)
+        self.unpacked.clear()
+        if len(self.events) > MOST_SAID_BYTES:
             self.keeps = False
-            self.runs.clear()
+            self.events.clear()
 
 
 def choose(begun: Begun, booking: Booking) -> None:
@@ -59,12 +68,13 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
     reader = pipe.reader
     try:
         first, begun.out = begun.out, b""
-        if sent.keeps:
-            sent.add(first)
+        sent.add(first)
         if not reply.committed:
             await reply.begin(first, booking.account)
         elif first:
             reply.write(first)
+        # Thousands of streams are open at a time, and what has gone out is kept where it was packed.
+        del first
         await _flow(begun.exchange, pipe, reply, sent, one)
         last = b"" if pipe.failure is not None else pipe.last()
         if pipe.failure is not None:
@@ -82,14 +92,21 @@ async def deliver_stream(begun: Begun, booking: Booking, reply: Reply, sent: Sen
 
 async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: Attempt) -> None:
     """Forward to the end of the answer, or to the failure that the pipe then holds."""
-    feed, write, add = pipe.feed, reply.write, sent.add if sent.keeps else None
+    feed, glance, write = pipe.feed, pipe.reader.glance, reply.write
+    unpacked, keep = sent.unpacked, sent.unpacked.append
 
     def forward(data: bytes) -> bool:
+        out = glance(data) if pipe.steady else b""
+        if out:
+            if sent.keeps:
+                keep(out)
+                if len(unpacked) > MOST_UNPACKED:
+                    sent.pack()
+            return write(out)
         out = feed(data)
         if not out:
             return not pipe.over
-        if add is not None:
-            add(out)
+        sent.add(out)
         return write(out) and not pipe.over
 
     try:
@@ -106,3 +123,5 @@ async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: A
         # An upstream that fails after the answer was whole has merely ended.
         if not pipe.reader.finished:
             raise
+    finally:
+        sent.pack()

@@ -19,16 +19,17 @@ class Pipe:
 
     `feed` takes the provider's bytes, `close` the end of its body; both give what goes to the client. Look at `failure`
     afterwards: what was given beside it is good. `over` when nothing more of the stream is wanted: it has ended, or
-    failed.
+    failed. `steady` while `feed` would do no more with an event than the reader's `glance` does.
     """
 
-    __slots__ = ("_held", "_seam", "over", "reader")
+    __slots__ = ("_held", "_seam", "over", "reader", "steady")
 
     def __init__(self, reader: StreamReader, seam: Seam | None = None) -> None:
         self.reader = reader
         self._seam = seam
         self._held = ToolsHeld()
         self.over = False
+        self.steady = False
 
     @property
     def failure(self) -> Fault | ErrorInBody | Diverged | None:
@@ -64,6 +65,8 @@ class Pipe:
             self.over = self.over or self._held.failure is not None
         if reader.ended or reader.failure is not None:
             self.over = True
+        # What follows a call is held back with it, whatever it is.
+        self.steady = reader.steady and self._seam is None and not self._held.holding
         return out
 
     def close(self) -> bytes:

@@ -34,7 +34,7 @@ async def go_on(ladder: Ladder, broken: Running, sent: Sent, reply: Reply, fault
     """
     account, ended, last = ladder.booking.account, fault, broken
     while not ladder.ends(ended, last.place) and sent.keeps and await ladder.affords():
-        said = Said.of(sent.runs)
+        said = Said.of((bytes(sent.events),))
         if not said.recoverable or (turn := await ladder.turns.next()) is None:
             break
         place, permit = turn

@@ -59,7 +59,6 @@ class Connection(asyncio.Protocol):
         self._bodiless_bytes = 0
         self._until_close = False
         self._interim = 0
-        self._got_bytes = False
         self._reusable = True
         self.paused = False
         self.closed = False
@@ -72,7 +71,6 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None, "start() before the connection is made"
         exchange = HttpExchange(self, clocks, self._loop)
         self._exchange = exchange
-        self._got_bytes = False
         self._bodiless_bytes = 0
         self._interim = 0
         self._until_close = False
@@ -160,7 +158,6 @@ class Connection(asyncio.Protocol):
             # An idle upstream has nothing to say; what it says now would be taken for the next reply.
             self.abort()
             return
-        self._got_bytes = True
         self._bodiless_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -237,8 +234,9 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._bodiless_bytes = 0
-        if self._exchange is not None:
-            self._exchange.received_body(body)
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.received_body(body)
 
     def on_message_complete(self) -> None:
         exchange = self._exchange
@@ -260,7 +258,8 @@ class Connection(asyncio.Protocol):
 
     def _closed_before_reply(self, exchange: HttpExchange) -> None:
         message = "the upstream closed the connection before it replied"
-        exchange.fail(ExchangeFailed(FaultClass.RESET, message, nothing_received=not self._got_bytes))
+        # Before there is a reply there is no body: all that has come is in this figure.
+        exchange.fail(ExchangeFailed(FaultClass.RESET, message, nothing_received=self._bodiless_bytes == 0))
 
 
 def _too_large(headers: list[tuple[bytes, bytes]]) -> bool:

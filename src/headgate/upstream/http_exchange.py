@@ -7,6 +7,7 @@ whatever exchange runs on it when the earliest of them could have run out, and i
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -21,6 +22,7 @@ _STALLED, _NO_FIRST_TOKEN = FaultClass.STALLED, FaultClass.NO_FIRST_TOKEN
 HIGH_WATER = 256 * 1024
 DRAIN_BYTES = 64 * 1024
 DRAIN_S = 1.0
+_NEVER = -math.inf
 
 
 class Carrier(Protocol):
@@ -56,6 +58,7 @@ class HttpExchange:
         "_failure",
         "_found",
         "_headers",
+        "_heard",
         "_loop",
         "_phase",
         "_released",
@@ -83,6 +86,8 @@ class HttpExchange:
         self._defect: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._phase = _NO_FIRST_TOKEN
+        # When the last piece came that moves the gap clock; only `tick` looks.
+        self._heard = _NEVER
         limit = clocks.first_token_s
         self.connected_at = loop.time()
         self._due = clocks.deadline if limit is None else min(clocks.deadline, self.connected_at + limit)
@@ -156,6 +161,7 @@ class HttpExchange:
             return
         # The terminating chunk is usually a packet behind the last event; waiting for it briefly saves a handshake.
         self._buffered = 0
+        self._heard = _NEVER
         self._due = min(self._clocks.deadline, self._loop.time() + DRAIN_S)
         self._phase = _STALLED
         self._arm()
@@ -201,24 +207,12 @@ class HttpExchange:
                 return
             if not data:
                 return
-        if self._consume is not None:
-            self._hand_over(data, self._consume)
+        consume = self._consume
+        if consume is None:
+            self._keep(data)
             return
-        self._buffered += len(data)
-        if self._released:
-            if self._buffered > DRAIN_BYTES:
-                self._connection.abort()
-            return
-        self._buffer.append(data)
-        if self._phase is _STALLED and (data[0] != _COLON or not sse.is_comment(data)):
-            self._due = self._loop.time() + self._clocks.gap_s
-        if self._buffered > HIGH_WATER:
-            self._connection.pause()
-        self._wake()
-
-    def _hand_over(self, data: bytes, consume: Callable[[bytes], bool]) -> None:
-        if self._phase is _STALLED and (data[0] != _COLON or not sse.is_comment(data)):
-            self._due = self._loop.time() + self._clocks.gap_s
+        if data[0] != _COLON or not sse.is_comment(data):
+            self._heard = self._loop.time()
         try:
             goes_on = consume(data)
         except Exception as defect:  # noqa: BLE001  because the parser would swallow it: it belongs to whoever pumps
@@ -227,6 +221,20 @@ class HttpExchange:
         if not goes_on:
             self._consume = None
             self._wake()
+
+    def _keep(self, data: bytes) -> None:
+        """Until somebody reads it, or for nobody: of a rest that is only drained it matters how long it is."""
+        self._buffered += len(data)
+        if self._released:
+            if self._buffered > DRAIN_BYTES:
+                self._connection.abort()
+            return
+        self._buffer.append(data)
+        if data[0] != _COLON or not sse.is_comment(data):
+            self._heard = self._loop.time()
+        if self._buffered > HIGH_WATER:
+            self._connection.pause()
+        self._wake()
 
     def received_end(self) -> None:
         if self._decoder is not None and not self._decoder.finished:
@@ -254,6 +262,8 @@ class HttpExchange:
         """The timer fired: either a clock has run out, or traffic has moved the due time on."""
         if self._failure is not None or self._complete:
             return
+        if self._phase is _STALLED:
+            self._due = max(self._due, self._heard + self._clocks.gap_s)
         now = self._loop.time()
         deadline = self._clocks.deadline
         if now >= deadline:

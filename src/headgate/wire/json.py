@@ -17,6 +17,9 @@ Raw = msgspec.Raw
 DecodeError = msgspec.DecodeError
 ValidationError = msgspec.ValidationError
 
+UNREADABLE = (DecodeError, RecursionError, UnicodeDecodeError)
+"""What `Decoder.unguarded` raises."""
+
 T = TypeVar("T")
 
 encode = msgspec.json.Encoder().encode
@@ -34,17 +37,18 @@ class Decoder(Generic[T]):
     """Decodes one type again and again; fields a struct does not name are skipped, not decoded.
 
     `float_hook` makes of the text of a number with a point or an exponent what is wanted instead of a float.
+    `unguarded` is `decode` without a step in between, for the few places where that counts; it raises UNREADABLE.
     """
 
-    __slots__ = ("_decode",)
+    __slots__ = ("unguarded",)
 
     def __init__(self, kind: Any, float_hook: Callable[[str], Any] | None = None) -> None:
-        self._decode = msgspec.json.Decoder(kind, float_hook=float_hook).decode
+        self.unguarded: Callable[[bytes | msgspec.Raw], T] = msgspec.json.Decoder(kind, float_hook=float_hook).decode
 
     def decode(self, data: bytes | msgspec.Raw) -> T:
         """Raises DecodeError for malformed JSON, its subclass ValidationError when the value is of another type."""
         try:
-            value: T = self._decode(data)
+            value = self.unguarded(data)
         except RecursionError:
             raise DecodeError("JSON is nested too deeply") from None
         except UnicodeDecodeError:

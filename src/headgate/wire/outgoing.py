@@ -8,7 +8,6 @@ way. A write waits for nothing but the work that is ready already, some tens of 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,10 +24,12 @@ _outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDiction
 class Outbox:
     """The connections of one event loop that have something to write."""
 
+    __slots__ = ("__weakref__", "_before", "_call_soon", "_planned", "_waiting")
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # Not the loop itself: nothing here may keep it alive, or it would never leave the table above.
         self._call_soon = loop.call_soon
-        self._waiting: deque[Outgoing] = deque()
+        self._waiting: list[Outgoing] = []
         self._before: Callable[[], None] | None = None
         self._planned = False
 
@@ -57,15 +58,16 @@ class Outbox:
 
     def _flush(self) -> None:
         self._planned = False
-        waiting = self._waiting
         self.settle()
+        waiting, self._waiting = self._waiting, []
+        left = iter(waiting)
         try:
-            for _ in range(len(waiting)):
-                waiting.popleft().flush()
+            for outgoing in left:
+                outgoing.flush()
         finally:
             # A defect of one transport must not hold up the others.
-            if waiting and not self._planned:
-                self._plan()
+            for outgoing in left:
+                self.add(outgoing)
 
 
 def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
@@ -79,20 +81,27 @@ def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
 class Outgoing(asyncio.Transport):
     """A transport that holds back what is written until the turn ends. Whatever closes it lets that go out first."""
 
-    __slots__ = ("_outbox", "_pending", "_transport")
+    __slots__ = ("_first", "_more", "_outbox", "_transport")
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
         self._transport = transport
         self._outbox = outbox
-        self._pending: list[bytes] = []
+        # Nearly always one piece waits, or none: only several need a list.
+        self._first = b""
+        self._more: list[bytes] = []
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
-        pending = self._pending
-        pending.append(data)
-        if len(pending) == 1:
-            self._outbox.add(self)
-        elif len(pending) > MOST_PIECES:
-            self.flush()
+        if self._first:
+            self._more.append(data)
+            if len(self._more) >= MOST_PIECES:
+                self.flush()
+        else:
+            self._first = data
+            # What `Outbox.add` does, without the call: every event of every stream comes by here.
+            outbox = self._outbox
+            if not outbox._planned:
+                outbox._plan()
+            outbox._waiting.append(self)
         if len(data) > AT_ONCE:
             self.flush()
 
@@ -102,21 +111,28 @@ class Outgoing(asyncio.Transport):
 
     def flush(self) -> None:
         """Hand on what was held back; a connection that is gone takes nothing any more."""
-        pending = self._pending
-        if not pending:
+        first = self._first
+        if not first:
             return
-        self._outbox.settle()
-        self._pending = []
+        outbox = self._outbox
+        if outbox._before is not None:
+            outbox.settle()
+        self._first = b""
         transport = self._transport
-        if transport.is_closing():
+        if self._more:
+            self._write_all([first, *self._more])
+        elif not transport.is_closing():
+            transport.write(first)
+
+    def _write_all(self, pieces: list[bytes]) -> None:
+        self._more = []
+        if self._transport.is_closing():
             return
-        if len(pending) == 1:
-            transport.write(pending[0])
-        elif sum(map(len, pending)) <= AT_ONCE:
+        if sum(map(len, pieces)) <= AT_ONCE:
             # Copying a little costs less than a write of several pieces.
-            transport.write(b"".join(pending))
+            self._transport.write(b"".join(pieces))
         else:
-            transport.writelines(pending)
+            self._transport.writelines(pieces)
 
     def close(self) -> None:
         self.flush()
@@ -127,14 +143,14 @@ class Outgoing(asyncio.Transport):
         self._transport.write_eof()
 
     def abort(self) -> None:
-        self._pending = []
+        self._first, self._more = b"", []
         self._transport.abort()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 
     def get_write_buffer_size(self) -> int:
-        return sum(map(len, self._pending)) + self._transport.get_write_buffer_size()
+        return len(self._first) + sum(map(len, self._more)) + self._transport.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()

@@ -38,6 +38,11 @@ class Splitter:
         """Bytes of an event that has not ended."""
         return bytes(self._tail)
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether an event has begun and not ended."""
+        return bool(self._tail)
+
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; give back every event that is whole now. Raises EventTooLarge."""
         tail = self._tail

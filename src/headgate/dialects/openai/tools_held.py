@@ -82,6 +82,8 @@ class ToolsHeld:
     `failure`  arguments that are not whole, more than `limit` bytes, or an event that cannot be read
     """
 
+    __slots__ = ("_calls", "_held", "_limit", "_size", "failure")
+
     def __init__(self, limit: int = MAX_HELD_BYTES) -> None:
         self._limit = limit
         self._held: list[bytes] = []
