@@ -104,8 +104,10 @@ class Ladder:
         means, booking, candidate = self.means, self.booking, permit.candidate
         now = permit.passage.at
         means.observed.of(candidate.deployment).begin(self.plan.tokens, now)
-        one = Attempt(candidate, now)
-        booking.account.tries.append(one)
+        one, account = Attempt(candidate, now), booking.account
+        account.tries.append(one)
+        # Until one has an answer, what is said of the request is said of the last who was asked.
+        account.provider, account.model = candidate.deployment.upstream.provider, candidate.upstream_id
         try:
             begun = await begin(means.caller, asking, one, booking)
         except BaseException as failure:  # a client that leaves, or a rival that was faster, ends it as well

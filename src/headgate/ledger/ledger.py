@@ -105,7 +105,8 @@ class Ledger:
             with self._guard:
                 self._held.popleft()
                 self._room += len(payload)
-        if self.alarm is not None:
+        # The gateway's thread may be half way through raising the alarm: neither must outlast the other.
+        if self.alarm is not None or self.refuses:
             self.alarm = None
             self.refuses = False
             log.warning("ledger: the journal takes entries again; %d were lost so far", self.dropped)

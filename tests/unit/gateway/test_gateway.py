@@ -28,6 +28,12 @@ providers:
 models:
   quick: {targets: [sandbox/stall], timeouts: {gap_s: 0.1}}
   short: {targets: [sandbox/hang], timeouts: {total_s: 0.2}}
+  raced:
+    targets: [sandbox/hang, sandbox/500]
+    policy: ordered
+    retries: 0
+    hedge: {after: 0.05, budget: 100%}
+    timeouts: {total_s: 0.3}
 """
 
 
@@ -116,6 +122,15 @@ async def test_a_fault_carries_the_account_for_the_reply_headers() -> None:
     assert (account.provider, account.tries[0].result) == ("sandbox", FaultClass.RATE_LIMITED)
     assert raised.value.status == 429
     assert (b"retry-after", b"2") in raised.value.headers
+
+
+async def test_a_request_that_nobody_answered_is_said_to_be_of_the_last_who_was_asked() -> None:
+    with pytest.raises(UpstreamFailed) as raised:
+        await serve("raced", stream=True)
+    account = raised.value.account
+    assert [one.candidate.upstream_id for one in account.tries] == ["hang", "500"]
+    # The first ended after it.
+    assert account.model == "500"
 
 
 async def test_usage_of_a_stream_that_broke_off_is_booked_all_the_same() -> None:
