@@ -31,8 +31,7 @@ class WhenFull(StrEnum):
 class Ledger:
     """Records entries in the journal; while that cannot take them, in memory.
 
-    `alarm` says why the journal cannot take them, None while all is well; `refuses` whether requests must be refused
-    because of it; `dropped` counts entries that were lost.
+    `alarm` says why the journal cannot take them, None while all is well; `dropped` counts entries that were lost.
     With `before_answers`, what is recorded in one turn of the event loop is written together: it has whatever it is
     given done before anything more goes out to anybody. Without, every entry is written at once.
     """
@@ -55,8 +54,13 @@ class Ledger:
         # The gateway's thread fills what the writer's thread empties.
         self._guard = threading.Lock()
         self.alarm: str | None = None
-        self.refuses = False
         self.dropped = 0
+
+    @property
+    def refuses(self) -> bool:
+        """Whether requests must be refused because they could not be recorded."""
+        # Two threads change the alarm: what follows from it is not kept beside it.
+        return self.alarm is not None and self._when_full is WhenFull.REFUSE
 
     def record(self, entry: Entry) -> None:
         """Put an entry into the journal. Never raises, never waits for anybody."""
@@ -105,10 +109,8 @@ class Ledger:
             with self._guard:
                 self._held.popleft()
                 self._room += len(payload)
-        # The gateway's thread may be half way through raising the alarm: neither must outlast the other.
-        if self.alarm is not None or self.refuses:
+        if self.alarm is not None:
             self.alarm = None
-            self.refuses = False
             log.warning("ledger: the journal takes entries again; %d were lost so far", self.dropped)
 
     def _hold(self, payload: bytes) -> None:
@@ -126,7 +128,6 @@ class Ledger:
             consequence = "requests are refused" if self._when_full is WhenFull.REFUSE else "requests go on unrecorded"
             log.error("ledger: %s; entries wait in memory, %s until the journal can be written", why, consequence)
         self.alarm = why
-        self.refuses = self._when_full is WhenFull.REFUSE
 
     def _drop(self, entry: Entry, why: str) -> None:
         """An entry that cannot be written in any form: the log line is all that is left of it."""

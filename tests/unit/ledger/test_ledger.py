@@ -66,28 +66,6 @@ def test_entries_wait_in_memory_while_the_journal_is_full_and_keep_their_order(
     assert caplog.text.count("takes entries again") == 1
 
 
-class Interrupted(Ledger):
-    """The writer's thread has its turn in the middle of the step that raises the alarm."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, value)
-        if name == "alarm" and value is not None:
-            self.retry()
-
-
-def test_an_alarm_that_ends_while_it_is_raised_leaves_no_request_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = Journal(tmp_path / "journal", spool_bytes=100)
-    ledger = Interrupted(journal)
-    # There is room again by the time the writer looks.
-    monkeypatch.setattr(ledger, "_append", lambda payload: None)
-    ledger.record(entry(next(ids())))
-    assert ledger.alarm is None
-    ledger.retry()
-    assert not ledger.refuses
-
-
 def test_nothing_is_refused_when_the_operator_wants_to_serve(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal", spool_bytes=100)
     ledger = Ledger(journal, when_full=WhenFull.SERVE)
