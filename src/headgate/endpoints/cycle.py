@@ -107,11 +107,15 @@ class Cycle:
         """The body, when all of it is here and nobody has to be told to send it; else None, and `receive` has it."""
         if self.more_body or self.disconnected or self.waiting_for_100_continue:
             return None
+        self._heard = False
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        """What has come of the body and waits."""
         flow = self._connection.flow
         if flow.read_paused:
             # While it is answered, too, the client has to be seen leaving.
             flow.resume_reading()
-        self._heard = False
         body, self.body = bytes(self.body), b""
         return body
 
@@ -131,8 +135,7 @@ class Cycle:
             self._heard = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body, self.body = bytes(self.body), b""
-        return {"type": "http.request", "body": body, "more_body": self.more_body}
+        return {"type": "http.request", "body": self._taken(), "more_body": self.more_body}
 
     # The answer
 

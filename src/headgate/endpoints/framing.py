@@ -19,6 +19,9 @@ from headgate.endpoints.asgi import Headers, Scope
 UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 ASGI = {"version": "3.0", "spec_version": "2.3"}
 _CODING = b"transfer-encoding"
+_LENGTH = b"content-length"
+LONGEST_LENGTH = 64
+"""Characters of a Content-Length. llhttp takes any number of zeros before the digits that count."""
 
 KNOWN_TARGETS = 256
 KNOWN_TARGET = 256
@@ -134,6 +137,8 @@ class Framing:
             for name, value in headers:
                 if name == _CODING and (version != "1.1" or value.strip().lower() != b"chunked"):
                     self._refuse("Transfer-Encoding may only be `chunked`, and only in HTTP/1.1")
+        if _LENGTH in found and len(found[_LENGTH]) > LONGEST_LENGTH:
+            self._refuse(f"Content-Length is longer than {LONGEST_LENGTH} characters")
         if hosts != 1 and (hosts > 1 or version == "1.1"):
             self._refuse("the request must have exactly one Host header")
         if self._head_bytes >= 0 or self._fed > self.max_head_bytes:

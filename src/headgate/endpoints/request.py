@@ -50,7 +50,7 @@ async def read_body(cycle: Cycle, limit: int, timeout_s: float) -> bytes:
             param="content-encoding",
             code="unsupported_content_encoding",
         )
-    # The parser has refused anything but digits.
+    # The parser has refused anything but digits, and our framing more of them than a number has.
     if b"content-length" in headers and int(headers[b"content-length"]) > limit:
         await discard_large(cycle)
         raise _too_large(limit)

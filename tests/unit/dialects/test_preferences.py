@@ -158,6 +158,13 @@ def test_a_value_of_the_wrong_kind_is_refused_by_the_full_name_of_its_field(fiel
     assert (error.param, error.code) == (param, "invalid_type")
 
 
+@pytest.mark.parametrize("name", ["m\r\nx-header: of-the-reply", "\0", "\u2028"])
+def test_the_name_of_a_model_has_only_characters_that_can_stand_in_a_header(name: str) -> None:
+    error = refused(models=["a", name])
+    assert (error.param, error.code) == ("models[1]", "invalid_value")
+    assert refused(model=name).param == "model"
+
+
 @pytest.mark.parametrize(
     ("provider", "param"),
     [

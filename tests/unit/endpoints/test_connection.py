@@ -90,6 +90,25 @@ async def test_a_client_whose_large_body_was_taken_is_read_on_so_that_it_is_seen
     assert (found, transport.reads) == ([LARGE], True)
 
 
+@pytest.mark.parametrize("first", [0, 5])
+async def test_a_client_whose_large_body_was_awaited_is_read_on_so_that_it_is_seen_leaving(first: int) -> None:
+    taken: list[Any] = []
+
+    async def endpoint(cycle: Cycle) -> None:
+        while not taken or taken[-1]["more_body"]:
+            taken.append(await cycle.receive())
+        await asyncio.Event().wait()
+
+    connection, transport = connected(endpoint)
+    head = len(post(LARGE)) - len(LARGE)
+    for piece in (post(LARGE)[: head + first], post(LARGE)[head + first :]):
+        connection.data_received(piece)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert (b"".join(message["body"] for message in taken), transport.reads) == (LARGE, True)
+    await closed(connection)
+
+
 async def test_a_large_body_that_nobody_takes_holds_its_client_up() -> None:
     async def endpoint(cycle: Cycle) -> None:
         await asyncio.Event().wait()

@@ -64,6 +64,9 @@ def take_preferences(fields: Body) -> Preferences | None:
     if "models" not in fields and "provider" not in fields:
         return None
     models = _decoded(_models, "models", fields) or ()
+    for place, name in enumerate(models):
+        if not name.isprintable():
+            raise not_printable(f"models[{place}]")
     wanted = _decoded(_provider, "provider", fields)
     if wanted is None:
         return Preferences(models=tuple(models)) if models else None
@@ -87,6 +90,11 @@ def take_preferences(fields: Body) -> Preferences | None:
             if getattr(wanted, name) is not None
         ),
     )
+
+
+def not_printable(param: str) -> InvalidRequest:
+    """For the name of a model, which goes into reply headers and messages."""
+    return InvalidRequest(f"`{param}` holds characters that cannot be printed", param=param, code="invalid_value")
 
 
 def _decoded(decoder: json.Decoder[Any], name: str, fields: Body) -> Any:

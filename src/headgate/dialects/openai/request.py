@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from headgate.dialects.openai.fields import FIELDS, REQUIRED, Fields
-from headgate.dialects.openai.preferences import take_preferences
+from headgate.dialects.openai.preferences import not_printable, take_preferences
 from headgate.dialects.openai.requires import requirements
 from headgate.errors import InvalidRequest
 from headgate.types.deployment import Body, Operation
@@ -43,8 +43,7 @@ def parse_request(operation: Operation, data: bytes) -> Envelope:
         # What is wrong is told by its field. Nothing is where a field stands twice, or was put in here.
         asked = _one_by_one(operation, fields)
     if not asked.model.isprintable():
-        # The name goes into reply headers and messages.
-        raise InvalidRequest("`model` holds characters that cannot be printed", param="model", code="invalid_value")
+        raise not_printable("model")
     stream = asked.stream is True
     options = asked.stream_options if stream else None
     answers = asked.n or 1
