@@ -100,9 +100,7 @@ def give_up(
     booking: Booking,
 ) -> NoReturn:
     """End an attempt that failed or was cancelled: close its connection, note how it ended, raise its one Fault."""
-    # Until another has an answer, what is said of the request is said of this attempt.
-    account, candidate = booking.account, one.candidate
-    account.provider, account.model = candidate.deployment.upstream.provider, candidate.upstream_id
+    booking.account.ended(one)
     one.done = booking.clock()
     if exchange is not None:
         exchange.cancel()

@@ -153,6 +153,7 @@ class Ladder:
         begun = running.begun
         begun.exchange.cancel()
         one, pipe = begun.attempt, begun.pipe
+        self.booking.account.ended(one)
         one.done = self.booking.clock()
         if one.usage is None:
             usage = begun.usage if pipe is None else pipe.reader.settled_usage()
@@ -168,7 +169,7 @@ class Ladder:
         # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
         first_token_s: float | None = None
         if envelope.stream:
-            deployment, rival = self.plan.candidates[place].deployment, self.turns.has_next
+            deployment, rival = self.plan.candidates[place].deployment, self.turns.others
             first_token_s = self.means.patience.first_token_s(deployment, timeouts, rival=rival)
         clocks = Clocks(timeouts.connect_s, first_token_s, timeouts.gap_s, self.deadline)
         return Asking(envelope, clocks, seam is None and treatment.holds, seam)

@@ -132,9 +132,9 @@ class Attempt(msgspec.Struct, eq=False):
 class Account(msgspec.Struct, kw_only=True, eq=False):
     """What is known of a request while it runs and when it is over: who served it, how often we tried, what it used.
 
-    The reply headers and the ledger are written from this. `provider`, `model` and `dropped` are those of the last
-    attempt; `headers` go out with the reply, whatever it is. `recovered` is how an answer that broke off went on:
-    `continue` or `restart`.
+    The reply headers and the ledger are written from this. `provider` and `model` are those of the attempt whose answer
+    the client gets, else of the one begun last; `dropped` belongs to such an answer alone. `headers` go out with the
+    reply, whatever it is. `recovered` is how an answer that broke off went on: `continue` or `restart`.
     """
 
     request_id: str
@@ -150,6 +150,11 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     @property
     def attempts(self) -> int:
         return len(self.tries)
+
+    def ended(self, one: Attempt) -> None:
+        """An attempt came to nothing. Of those made side by side the one begun last speaks for the request."""
+        if one is self.tries[-1]:
+            self.provider, self.model = one.candidate.deployment.upstream.provider, one.candidate.upstream_id
 
 
 class RequestIds:
