@@ -170,7 +170,7 @@ class Ladder:
         # A JSON answer comes only when it is whole, so that its first byte says nothing about progress.
         first_token_s: float | None = None
         if envelope.stream:
-            deployment, rival = self.plan.candidates[place].deployment, self.turns.has_next
+            deployment, rival = self.plan.candidates[place].deployment, self.turns.others
             first_token_s = self.means.patience.first_token_s(deployment, timeouts, rival=rival)
         clocks = Clocks(timeouts.connect_s, first_token_s, timeouts.gap_s, self.deadline)
         return Asking(envelope, clocks, seam is None and treatment.holds, seam)

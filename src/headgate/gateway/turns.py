@@ -31,7 +31,8 @@ Turn = tuple[int, Permit]
 
 
 class Turns:
-    """The turns of one request."""
+    """The turns of one request. `others`, of a stream, is whether there was somebody else to ask when leave for the
+    latest attempt was taken."""
 
     __slots__ = (
         "_at_work",
@@ -48,6 +49,7 @@ class Turns:
         "_returned",
         "_too_small",
         "_waited_s",
+        "others",
     )
 
     def __init__(
@@ -69,6 +71,7 @@ class Turns:
         self._too_small: int | None = None
         # When nobody is left but those before whom many wait already.
         self._pressed = False
+        self.others = False
 
     @property
     def has_next(self) -> bool:
@@ -134,6 +137,9 @@ class Turns:
     def enter(self, place: int, now: float) -> Permit | None:
         """Leave to send a candidate an attempt; None while it must not be sent."""
         plan = self._plan
+        if self._booking.stream and (self._pressed or self.is_ready(place, now)):
+            # Beforehand: while it is a probe, others at the same server or with the same credential seem to sit out.
+            self.others = self.has_next
         return self._health.begin(plan.candidates[place], now, plan.treatments[place].health, pressed=self._pressed)
 
     def is_ready(self, place: int, now: float) -> bool:
@@ -172,7 +178,8 @@ class Turns:
         now = self._booking.clock()
         if self._awaited is not None:
             place, self._awaited = self._awaited, None
-            if self._fits(place) and (permit := self.enter(place, now)) is not None:
+            # `enter` alone would join it to a crowd as soon as one was joined for want of anybody else.
+            if self.is_ready(place, now) and (permit := self.enter(place, now)) is not None:
                 return place, permit
         while self._next < len(self._plan.candidates):
             place, self._next = self._next, self._next + 1
@@ -183,9 +190,9 @@ class Turns:
                 if self._standing(place, now).last_resort:
                     self._crowded = (*self._crowded, place)
         for place in self._again(now):
+            self._returned = tuple([one for one in self._returned if one != place])
             permit = self.enter(place, now)
             if permit is not None:
-                self._returned = tuple([one for one in self._returned if one != place])
                 return place, permit
         while self._crowded:
             *others, place = self._crowded

@@ -132,9 +132,9 @@ class Attempt(msgspec.Struct, eq=False):
 class Account(msgspec.Struct, kw_only=True, eq=False):
     """What is known of a request while it runs and when it is over: who served it, how often we tried, what it used.
 
-    The reply headers and the ledger are written from this. `provider`, `model` and `dropped` are those of the last
-    attempt; `headers` go out with the reply, whatever it is. `recovered` is how an answer that broke off went on:
-    `continue` or `restart`.
+    The reply headers and the ledger are written from this. `provider` and `model` are those of the attempt whose answer
+    the client gets, else of the one begun last; `dropped` belongs to such an answer alone. `headers` go out with the
+    reply, whatever it is. `recovered` is how an answer that broke off went on: `continue` or `restart`.
     """
 
     request_id: str

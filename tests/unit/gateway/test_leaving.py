@@ -123,6 +123,7 @@ async def _left_at(wait: int, later: int, snapshot: Snapshot, pool: Pool, body: 
     assert observed.in_flight == 0, wait
     (entry,) = ledger.entries
     assert all(one.result for one in entry.attempts), wait
+    assert bool(entry.provider) == bool(entry.attempts), wait
     assert [task for task in asyncio.all_tasks() - before if "headgate" in repr(task)] == [], wait
     return not serving.cancelled()
 
