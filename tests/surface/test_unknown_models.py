@@ -113,3 +113,18 @@ async def test_a_model_of_the_wrong_kind_is_400_and_says_what_it_is(stage: Stage
     assert answer.status == 400
     assert "groq" in answer.error["message"]
     assert stage.fake.requests == []
+
+
+async def test_each_of_many_that_were_asked_is_told_of(stage: Stage) -> None:
+    stage.fake.always(json_reply({"error": {"message": "no such model", "code": "model_not_found"}}, status=404))
+    first, *others = [f"x-{number}" for number in range(21)]
+    answer = await stage.chat(f"open/{first}", models=[f"open/{name}" for name in others])
+    assert answer.status == 404, answer.body
+    told = [(one["model"], one["result"]) for one in answer.error["attempts"]]
+    assert told == [(name, "model_not_found") for name in (first, *others)]
+
+
+async def test_a_name_of_any_length_is_cut_where_attempts_are_told(stage: Stage) -> None:
+    stage.fake.always(json_reply({"error": {"message": "no such model", "code": "model_not_found"}}, status=404))
+    answer = await stage.chat("open/" + "x" * 3000)
+    assert [one["model"] for one in answer.error["attempts"]] == ["x" * 200]

@@ -35,7 +35,8 @@ async def go_on(ladder: Ladder, broken: Running, sent: Sent, reply: Reply, fault
     account, ended, last = ladder.booking.account, fault, broken
     while not ladder.ends(ended, last.place) and sent.keeps and await ladder.affords():
         said = Said.of((bytes(sent.events),))
-        if not said.recoverable or (turn := await ladder.turns.next()) is None:
+        turn = (ladder.turns.take() or await ladder.turns.next()) if said.recoverable else None
+        if turn is None:
             break
         place, permit = turn
         asking = _asking(ladder, place, said, last.begun.pipe)

@@ -104,13 +104,14 @@ class Turns:
         await asyncio.sleep(seconds)
 
     async def next(self) -> Turn | None:
-        """The next candidate to ask, after a wait where nobody can be asked yet; None when nobody will.
+        """The next candidate to ask once nobody can be asked at this moment (`take`); None when nobody will.
 
         Only rate limits are waited for, and only where the wait fits: others may be quicker when one is over, so that
         there may be several waits. Who sat out when its turn came and is back, with no attempt of this request made at
         it, is asked without a wait.
         """
-        while (turn := self.take()) is None:
+        turn: Turn | None = None
+        while turn is None:
             now = self._booking.clock()
             wait_s, place = min(self._waits(now), default=_NEVER)
             if wait_s > self._longest_wait_s(now):
@@ -118,6 +119,7 @@ class Turns:
             await self.wait(wait_s)
             self._awaited = place
             self._recalled = (*self._recalled, place)
+            turn = self.take()
         return turn
 
     def occupy(self, place: int) -> None:

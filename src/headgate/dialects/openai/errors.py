@@ -6,8 +6,8 @@ from headgate.errors import GatewayError, UpstreamFailed
 from headgate.types.request import Attempt
 from headgate.wire import json, sse
 
-MOST_TOLD = 20
-"""Attempts that an error lists, the last ones."""
+LONGEST_NAME = 200
+"""Characters of a model's name, which a client may have made up, and which is told for every attempt."""
 
 
 def render_error(error: GatewayError, request_id: str | None = None) -> bytes:
@@ -21,7 +21,7 @@ def render_error(error: GatewayError, request_id: str | None = None) -> bytes:
     if request_id is not None:
         body["request_id"] = request_id
     if isinstance(error, UpstreamFailed) and error.account.tries:
-        body["attempts"] = [_attempt(one) for one in error.account.tries[-MOST_TOLD:]]
+        body["attempts"] = [_attempt(one) for one in error.account.tries]
     return json.encode({"error": body})
 
 
@@ -30,7 +30,7 @@ def _attempt(one: Attempt) -> dict[str, object]:
     done = one.started if one.done is None else one.done
     return {
         "provider": one.candidate.deployment.upstream.provider,
-        "model": one.candidate.upstream_id,
+        "model": one.candidate.upstream_id[:LONGEST_NAME],
         "result": str(one.result or "cancelled"),
         "ms": round((done - one.started) * 1000),
     }
