@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from headgate.routing.facts import Facts, Ratio
+from headgate.routing.averages import Ratio
+from headgate.routing.facts import Facts
 from headgate.routing.plan import Asked, plan
 from headgate.routing.requirements import Extent
 from headgate.routing.resolve import Resolution

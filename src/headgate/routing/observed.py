@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from headgate.routing.facts import HALF_LIFE_S, Average, Facts, Ratio
+from headgate.routing.averages import HALF_LIFE_S, Average, Ratio
+from headgate.routing.facts import Facts
 from headgate.types.by_identity import ByIdentity
 from headgate.types.deployment import Deployment
 from headgate.types.secret import Secret

@@ -13,7 +13,8 @@ from operator import attrgetter
 
 import msgspec
 
-from headgate.routing.facts import Facts, Ratio
+from headgate.routing.averages import Ratio
+from headgate.routing.facts import Facts
 from headgate.routing.preferences import too_dear
 from headgate.routing.requirements import Extent, overlong
 from headgate.routing.score import Size, expected_cost, least_cost

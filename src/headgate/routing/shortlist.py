@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from headgate.routing.facts import Facts, Ratio
+from headgate.routing.averages import Ratio
+from headgate.routing.facts import Facts
 from headgate.routing.preferences import admits_serving, limits_price, place_in_order, why_unwanted
 from headgate.routing.requirements import SURELY_HELD, WORDS, verdict
 from headgate.routing.resolve import Resolution

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.routing.facts import FAR, Average, Facts, Ratio
+from headgate.routing.averages import FAR, Average, Ratio
+from headgate.routing.facts import Facts
 from headgate.routing.plan import EAGERNESS, EXPLORE, EXPLORE_MOST, Asked, plan
 from headgate.routing.requirements import Extent
 from headgate.routing.resolve import Resolution

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.routing.facts import NOTHING_KNOWN, Average, Facts, Ratio
+from headgate.routing.averages import Average, Ratio
+from headgate.routing.facts import NOTHING_KNOWN, Facts
 from headgate.types.headroom import Headroom
 
 VALUES = st.lists(st.tuples(st.floats(0, 10**6), st.floats(0, 10**5)), min_size=1, max_size=60)
