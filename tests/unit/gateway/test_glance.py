@@ -42,6 +42,7 @@ ODD: list[Any] = [
     said({"content": "x"}, usage={}),
     said({"content": "x"}, x_aside={"id": "1"}),
     said({"content": "x"}, x_aside={"usage": COUNTS}),
+    b'data: {"choices":[{"index":0,"text":"x"}], "usage":null,"\\u0078_aside":{"usage":{"prompt_tokens":9}}}',
     said({}, choice={"finish_reason": "stop"}),
     said({}, choice={"finish_reason": "error"}),
     said({"content": "x"}, choice={"finish_reason": ""}),
