@@ -14,7 +14,10 @@ MOST_SAID_BYTES = 4 * 1024 * 1024
 """What is kept of a stream so that another candidate can go on where it breaks; of a longer one nothing is."""
 
 MOST_UNPACKED = 16
-"""Pieces, none larger than a read, that are kept without being counted."""
+"""Pieces, none of them large, that are kept without being counted."""
+
+LARGE = 256 * 1024
+"""A piece of more bytes is counted at once: out of a compressed reply they come in any size."""
 
 
 class Sent:
@@ -100,7 +103,7 @@ async def _flow(exchange: Exchange, pipe: Pipe, reply: Reply, sent: Sent, one: A
         if out:
             if sent.keeps:
                 keep(out)
-                if len(unpacked) > MOST_UNPACKED:
+                if len(unpacked) > MOST_UNPACKED or len(out) > LARGE:
                     sent.pack()
             return write(out)
         out = feed(data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,9 @@ from headgate.dialects.openai.stream import MOST_UNUSUAL, StreamReader
 from headgate.gateway import deliver
 from headgate.gateway.deliver import MOST_UNPACKED, Sent
 from headgate.gateway.pipe import Pipe
+from headgate.types.script import Script, Step
+from headgate.upstream.exchange import Clocks
+from headgate.upstream.scripted import open_scripted
 from tests.unit.dialects.driving import envelope, rendered
 
 
@@ -42,6 +46,7 @@ ODD: list[Any] = [
     said({"content": "x"}, usage={}),
     said({"content": "x"}, x_aside={"id": "1"}),
     said({"content": "x"}, x_aside={"usage": COUNTS}),
+    b'data: {"choices":[{"index":0,"text":"x"}], "usage":null,"\\u0078_aside":{"usage":{"prompt_tokens":9}}}',
     said({}, choice={"finish_reason": "stop"}),
     said({}, choice={"finish_reason": "error"}),
     said({"content": "x"}, choice={"finish_reason": ""}),
@@ -170,3 +175,27 @@ def test_what_was_sent_is_kept_in_its_order_and_forgotten_when_it_is_too_much(mo
     assert (bytes(sent.events), sent.keeps) == (b"", False)
     sent.add(b"e")
     assert bytes(sent.events) == b""
+
+
+class Reader:
+    """A client that takes everything, and how many bytes of its answer were kept uncounted when it got a piece."""
+
+    def __init__(self, sent: Sent) -> None:
+        self.sent = sent
+        self.uncounted: list[int] = []
+
+    def write(self, data: bytes) -> bool:
+        self.uncounted.append(sum(map(len, self.sent.unpacked)))
+        return True
+
+
+async def test_large_events_are_counted_when_they_come() -> None:
+    large, small = rendered(said({"content": "x" * deliver.LARGE})), rendered(WORD)
+    pipe, sent = Pipe(StreamReader(envelope(), None)), Sent(keeps=True)
+    reader = Reader(sent)
+    pipe.feed(small)
+    script = Script(steps=tuple(Step(0.0, data) for data in (large, large, small, large)))
+    exchange = await open_scripted(script, Clocks(connect_s=1.0, first_token_s=None, gap_s=1.0, deadline=math.inf))
+    await deliver._flow(exchange, pipe, cast(Any, reader), sent, cast(Any, None))
+    assert max(reader.uncounted) <= len(small)
+    assert bytes(sent.events) == large + large + small + large

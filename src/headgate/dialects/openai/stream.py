@@ -110,12 +110,14 @@ class StreamReader:
         payload = data[6:-2]
         if _LF in payload or _CR in payload:
             return b""
-        if self._aside_mark is not None and self._aside_mark in payload:
-            return b""
         try:
             if decode_usual(payload).usage is None:
                 data = self._used.take(data, payload, b"null", self.pieces, beside=True)
         except json.UNREADABLE:
+            self._unusual += 1
+            return b""
+        # Looked for in what is left, as `feed` does: taking usage out may have spelt a name anew.
+        if self._aside_mark is not None and self._aside_mark in data:
             self._unusual += 1
             return b""
         self._last = payload
